@@ -1,0 +1,1 @@
+"""The world assembled, running as a process of its own."""

@@ -1,0 +1,223 @@
+"""What was seen of one scenario, in time order. `at` is in seconds since its launch."""
+
+from dataclasses import dataclass
+
+from model.report import Report
+from model.smtp import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The message was handed to the agent and accepted by it."""
+
+    at: float
+    queue_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A DNS question and what was answered; `spoiled` if a fault had its hand in it."""
+
+    at: float
+    name: str
+    qtype: str
+    transport: str
+    answer: str
+    spoiled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Knocked:
+    """A SYN to an address of the scenario, seen on the wire (sealed room only)."""
+
+    at: float
+    host: str
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection was accepted. `conn` numbers the connections of one scenario from 1."""
+
+    at: float
+    host: str
+    conn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A line from the agent (without CRLF); for the body one event with its length."""
+
+    at: float
+    host: str
+    conn: int
+    stage: Stage | None
+    line: str
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """What the host did at a stage: the reply said, or `*` and a deed; spoiled or honest."""
+
+    at: float
+    host: str
+    conn: int
+    stage: Stage
+    deed: str
+    spoiled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Encrypted:
+    """TLS was established."""
+
+    at: float
+    host: str
+    conn: int
+    version: str
+    cipher: str
+    sni: str
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFailed:
+    """The handshake failed; `error` as the TLS library puts it, the peer's alert included."""
+
+    at: float
+    host: str
+    conn: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The connection ended; `by` is `host` or `agent`."""
+
+    at: float
+    host: str
+    conn: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A host stored a message; `acknowledged` unless it cut before its 250."""
+
+    at: float
+    host: str
+    conn: int
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    tls: bool
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Mail came back to the scenario's sender (or to an address in its domain)."""
+
+    at: float
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The agent said something about a recipient."""
+
+    at: float
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The agent's queue was read: whether it still holds the message, and for whom."""
+
+    at: float
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """The agent was told to try again now."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Elapsed:
+    """Time was let pass: `seconds` of age the message has reached by the agent's clock."""
+
+    at: float
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strayed:
+    """Something asked or connected where this scenario has nothing."""
+
+    at: float
+    what: str
+
+
+Event = (
+    Submitted
+    | Asked
+    | Knocked
+    | Connected
+    | Heard
+    | Did
+    | Encrypted
+    | TlsFailed
+    | Closed
+    | Accepted
+    | Returned
+    | Reported
+    | Queued
+    | Retried
+    | Elapsed
+    | Strayed
+)
+
+
+def describe(event: Event) -> str:
+    """One line for a person: who did what."""
+    match event:
+        case Submitted():
+            return f"submitted, queue id {event.queue_id or '-'}"
+        case Asked():
+            flag = " (spoiled)" if event.spoiled else ""
+            return f"DNS  {event.name} {event.qtype}/{event.transport} -> {event.answer}{flag}"
+        case Knocked():
+            return f"SYN  {event.host} {event.ip}"
+        case Connected():
+            return f"#{event.conn}  {event.host} connected"
+        case Heard():
+            return f"#{event.conn}  C: {event.line}" + ("" if event.tls else "  [clear]")
+        case Did():
+            flag = "  (spoiled)" if event.spoiled else ""
+            return f"#{event.conn}  S: {event.deed}{flag}".replace("\n", " | ")
+        case Encrypted():
+            return f"#{event.conn}  ** {event.version} {event.cipher}, SNI {event.sni or '-'}"
+        case TlsFailed():
+            return f"#{event.conn}  ** handshake failed: {event.error}"
+        case Closed():
+            return f"#{event.conn}  {event.host} closed by {event.by}"
+        case Accepted():
+            word = "" if event.acknowledged else ", never acknowledged"
+            return f"#{event.conn}  {event.host} stored {len(event.content)} octets{word}"
+        case Returned():
+            return f"NDR  from <{event.sender}> to {', '.join(event.recipients)}"
+        case Reported():
+            return f"says {event.report}: {event.report.text}"
+        case Queued():
+            return "queue holds " + (", ".join(event.recipients) or "nothing")
+        case Retried():
+            return "told to try again"
+        case Elapsed():
+            return f"time passes: the message is {event.age / 3600:.2f} h old"
+        case Strayed():
+            return f"STRAY {event.what}"

@@ -1,0 +1,19 @@
+"""Every timer of a target, as plain seconds. The pace (`lab/pace.py`) makes them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """The time-outs a target is configured with, in seconds.
+
+    `dns` is one try of one question, `connect` a TCP connection, `reply` any one SMTP reply or
+    block of data, `lifetime` how long mail may wait, `retry` the pause between attempts (a
+    target with a clock of its own keeps its own schedule instead).
+    """
+
+    dns: float
+    connect: float
+    reply: float
+    lifetime: float
+    retry: float

@@ -1,0 +1,1 @@
+"""Delivery agents behind adapters: one folder an agent, the only place that knows its name."""

@@ -1,0 +1,149 @@
+"""The contract between the lab and a delivery agent.
+
+Theory of operation
+-------------------
+An adapter is synchronous. The lab makes one, `start`s it in a room with every route it will
+ever need, and then calls `submit`, `queue`, `retry` and `pass_time` from worker threads while
+another thread iterates over `reports`. `stop` ends the agent; `reports` then ends too.
+
+States: made -> started -> stopped. Only the lab moves an adapter from one to the next.
+What holds always: an adapter judges nothing, and it reports only what the agent itself said.
+"""
+
+import importlib
+import smtplib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from lab.room import Room, Unavailable
+from model.report import Report
+from model.timers import Timers
+from model.tls import Tls
+
+
+class Capability(StrEnum):
+    """What an agent can do beyond delivering mail by MX; lacking one makes scenarios unsupported."""
+
+    SMART_HOSTS = "smart-hosts"
+    """Routes a domain to named hosts."""
+    TLS_PER_ROUTE = "tls-per-route"
+    """Has the four TLS settings, each per route."""
+    PASS_TIME = "pass-time"  # noqa: S105 - no password
+    """Has a clock that can be moved; otherwise lifetimes are shortened."""
+    LIFETIME_PER_ROUTE = "lifetime-per-route"
+    """Keeps mail of different routes for different times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How mail for one recipient domain leaves, in absolute names.
+
+    `smart_hosts` are host names, or addresses in brackets; none: by MX. `tls_domain` is the name
+    to look for in the certificate under Tls.DOMAIN. `lifetime` is in seconds of the agent's clock.
+    """
+
+    domain: str
+    smart_hosts: tuple[str, ...]
+    tls: Tls
+    tls_domain: str
+    lifetime: float
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message as handed in: sender (empty: null), recipients, content with CRLF line ends."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InQueue:
+    """What the queue holds of one message: its id and the recipients still waiting."""
+
+    queue_id: str
+    recipients: tuple[str, ...]
+
+
+class Target(Protocol):
+    """A delivery agent."""
+
+    name: str
+    dialect: str
+    """The dialect it is held to unless the run says otherwise."""
+    capabilities: frozenset[Capability]
+    needs_sealed: bool
+    """Whether it runs in the sealed room only."""
+
+    def check(self) -> None:
+        """Raise Unavailable, with the package to install, if the agent is not on this machine."""
+
+    def version(self) -> str:
+        """The agent's own version, for the report and for deviations."""
+
+    def start(self, room: Room, timers: Timers, routes: Sequence[Route]) -> None:
+        """Start the agent and return when it takes mail. Raises AgentDied if it will not."""
+
+    def submit(self, envelope: Envelope) -> str:
+        """Hand in a message by the agent's own door; its queue id, as far as it tells one.
+
+        Raises AgentDied if it does not take it.
+        """
+
+    def reports(self) -> Iterator[Report]:
+        """Every statement about a recipient, as the agent makes it; ends when the agent does."""
+
+    def queue(self) -> Sequence[InQueue]:
+        """What waits in the queue now."""
+
+    def retry(self, queue_id: str) -> None:
+        """Make the agent try this message again now, as its administrator would."""
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the agent's clock run ahead (capability PASS_TIME) and wait for nothing."""
+
+    def stop(self) -> None:
+        """End the agent."""
+
+
+def load(name: str) -> Target:
+    """The adapter for a target's name, or for `module:Class`.
+
+    Raises Unavailable if there is none of that name.
+    """
+    module, _, cls = name.partition(":")
+    if not cls:
+        module, cls = f"targets.{name}.adapter", "Adapter"
+        if not (Path(__file__).parent / name / "adapter.py").is_file():
+            raise Unavailable(
+                f"there is no target {name!r}; known are {', '.join(names())}, "
+                "or give your own adapter as module:Class"
+            )
+    try:
+        return importlib.import_module(module).__dict__[cls]()  # type: ignore[no-any-return]
+    except (ModuleNotFoundError, KeyError) as error:
+        raise Unavailable(f"the target {name!r} cannot be loaded: {error!r}") from error
+
+
+def names() -> list[str]:
+    """The names of the targets that come with the project."""
+    here = Path(__file__).parent
+    return sorted(folder.parent.name for folder in here.glob("*/adapter.py"))
+
+
+def submit_by_smtp(host: str, port: int, envelope: Envelope, timeout: float) -> str:
+    """Hand a message in over SMTP, for agents whose door is a port; the text after the 250."""
+    with smtplib.SMTP(host, port, local_hostname="submitter.test", timeout=timeout) as client:
+        client.ehlo_or_helo_if_needed()
+        for code, reply in (
+            client.mail(envelope.sender),
+            *(client.rcpt(recipient) for recipient in envelope.recipients),
+            client.data(envelope.content),
+        ):
+            if code >= 300:
+                raise smtplib.SMTPResponseException(code, reply)
+        return reply.decode("ascii", "replace")
