@@ -1,0 +1,1 @@
+"""The internet that fails: machines that speak a protocol and ask the model what to say."""
