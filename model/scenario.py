@@ -6,7 +6,7 @@ from enum import StrEnum
 from model.dns import Zone
 from model.expect import Delivers, Expectation
 from model.rule import Rule
-from model.smtp import Behaviour
+from model.smtp import Action, Behaviour
 from model.tls import Flaw, Tls
 
 HOUR = 3600.0
@@ -38,6 +38,8 @@ class Host:
     behaviours: tuple[Behaviour, ...] = ()
     reach: Reach = Reach.UP
     certificate: Flaw = Flaw.VALID
+    script: tuple[Action, ...] = ()
+    """Played octet by octet instead of SMTP: the first action at once, one more per line heard."""
 
 
 @dataclass(frozen=True, slots=True)

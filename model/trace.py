@@ -55,7 +55,4 @@ class Trace:
 
     def last(self, kind: type[E]) -> E | None:
         """The last event of one kind, or None."""
-        found = None
-        for found in self.all(kind):
-            pass
-        return found
+        return next((event for event in reversed(self.events) if isinstance(event, kind)), None)

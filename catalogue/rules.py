@@ -1,0 +1,53 @@
+"""The rules that the scenarios cite, in our own words, each with its place."""
+
+from model.rule import Level, Rule
+
+PAGE = "Mail Flow Intelligence in Office 365"
+MUST, SHOULD, POLICY = Level.MUST, Level.SHOULD, Level.POLICY
+
+P312 = Rule(PAGE, "450 4.4.312", MUST, "a DNS query that fails is reported as such")
+P315 = Rule(PAGE, "450 4.4.315", MUST, "a server that does not answer is a time-out")
+P316 = Rule(PAGE, "450 4.4.316", MUST, "a connection that is turned away is reported as refused")
+P317 = Rule(PAGE, "450 4.4.317", MUST, "a server that errs at once, or lacks what is required")
+P318 = Rule(PAGE, "450 4.4.318", MUST, "a connection that breaks off is reported as closed")
+P320 = Rule(PAGE, "450 4.7.320", MUST, "a certificate that cannot be validated is reported as such")
+OTHER = Rule(PAGE, "other codes", MUST, "the destination server and what it said are named")
+EXPIRY = Rule(PAGE, "introduction", MUST, "after its time in the queue, mail returns to its sender")
+
+DNS_TEMPORARY = Rule("RFC 5321", "5.1", MUST, "after a temporary DNS error the message is queued")
+DNS_STALE = Rule(
+    "RFC 1035", "3.2.1", MUST, "an answer may be kept until its TTL has run, no longer"
+)
+DNS_TCP = Rule("RFC 7766", "5", MUST, "a truncated answer is asked for again over TCP")
+DNS_ID = Rule("RFC 5452", "9.1", MUST, "an answer with another id is no answer")
+NO_MX_NEEDED = Rule("Set-OutboundConnector", "SmartHosts", MUST, "an address needs no DNS")
+NEXT_HOST = Rule(
+    "RFC 5321", "5.1", MUST, "the addresses are tried in order until one takes the mail"
+)
+DELIVER = Rule("RFC 5321", "4.2.5", MUST, "after a 250 to the dot the mail is the host's, once")
+RETRY = Rule("RFC 5321", "4.5.4.1", MUST, "mail that cannot be sent now is kept and tried again")
+AS_451 = Rule("RFC 5321", "3.8", MUST, "a connection that is lost counts as a 451")
+DOT = Rule(
+    "RFC 1047", "3", MUST, "without the 250 the client must send again; a copy may be double"
+)
+TRANSIENT = Rule("RFC 5321", "4.2.1", MUST, "4yz: not now; the client should try again")
+PERMANENT = Rule("RFC 5321", "4.2.1", MUST, "5yz: the client should not repeat the request")
+NULL_SENDER = Rule("RFC 5321", "6.1", MUST, "no notification is sent for mail from the null path")
+OPPORTUNISTIC = Rule(
+    "Set-OutboundConnector", "TlsSettings", POLICY, "without a setting TLS is used where it works"
+)
+ENCRYPTION_ONLY = Rule(
+    "Set-OutboundConnector", "TlsSettings EncryptionOnly", MUST, "TLS, whatever the certificate"
+)
+CERTIFICATE_VALIDATION = Rule(
+    "Set-OutboundConnector", "TlsSettings CertificateValidation", MUST, "TLS and a trusted chain"
+)
+DOMAIN_VALIDATION = Rule(
+    "Set-OutboundConnector", "TlsSettings DomainValidation", MUST, "and a name that is TlsDomain"
+)
+CN_FALLBACK = Rule(
+    "RFC 6125",
+    "6.4.4",
+    POLICY,
+    "without a dNSName the common name may be looked at as a last resort",
+)

@@ -1,0 +1,98 @@
+"""pytest's end of a lab process: start it, hand over the order, wait for one trace at a time."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from lab.lab import LabBroken
+from lab.process import Broke, Done, Settled, Spec
+from lab.sealed import command
+from model.trace import Trace
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class LabClient:
+    """One lab process. Close it, or use it as a context manager."""
+
+    def __init__(self, spec: Spec, deadline: float) -> None:
+        """Start the process. `deadline` is how many seconds a trace may take to come.
+
+        Raises Unavailable if a sealed room cannot be had.
+        """
+        ours, theirs = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()
+        self._deadline = deadline
+        self._traces: dict[str, Trace | str] = {}
+        self._lost = ""
+        self.done: Done | None = None
+        self.started = time.monotonic()
+        argv: Sequence[str] = [sys.executable, "-m", "lab.process", str(theirs.fileno())]
+        with theirs:
+            self._process = subprocess.Popen(
+                command(argv) if spec.sealed else argv,
+                pass_fds=[theirs.fileno()],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=self._errors,
+                stderr=self._errors,
+                start_new_session=True,  # Ctrl-C is ours: the lab ends when the pipe closes
+            )
+        self._connection = Connection(ours.detach())
+        self._connection.send(spec)
+
+    def trace(self, scenario: str) -> Trace:
+        """The evidence of one scenario, once it is there. Raises LabBroken if it cannot come."""
+        while scenario not in self._traces and not self._lost:
+            self._read()
+        found = self._traces.get(scenario, self._lost)
+        if isinstance(found, str):
+            raise LabBroken(found)
+        return found
+
+    def finish(self) -> Done | None:
+        """Read on until the lab is done; None if it broke."""
+        while self.done is None and not self._lost:
+            self._read()
+        return self.done
+
+    def close(self) -> None:
+        """Close the pipe, upon which the lab ends, and wait for that."""
+        self._connection.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+
+    def _read(self) -> None:
+        message = None
+        with contextlib.suppress(EOFError, OSError):
+            if self._connection.poll(self._deadline):
+                message = self._connection.recv()
+            else:
+                self._lost = f"the lab said nothing for {self._deadline:.0f} s"
+        match message:
+            case Settled(name, trace):
+                self._traces[name] = trace
+            case Broke("", sentence):
+                self._lost = sentence
+            case Broke(name, sentence):
+                self._traces[name] = sentence
+            case Done():
+                self.done = message
+                self._lost = "the lab has ended without running this scenario"
+            case None:
+                self._lost = self._lost or f"the lab ended unexpectedly: {self._last_words()}"
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else "it left no word"

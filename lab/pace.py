@@ -1,0 +1,56 @@
+"""Every timer of the run, in one place.
+
+A pace says how long the target waits for DNS, connections and replies, how long the lab waits
+for the target, and how short a lifetime is where an agent's clock cannot be moved. Patience is
+the sum of what the slowest scenario may legitimately cost, with room for a busy machine: it is
+a deadline for failures, and costs nothing where the agent does what it should.
+"""
+
+from dataclasses import dataclass, replace
+
+from model.timers import Timers
+
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """All durations in seconds.
+
+    `quiet` is how long nothing must happen before a scenario counts as settled; `patience` how
+    long one step of a scenario may take; `start` how long an agent may take to start;
+    `short_life` stands for 48 hours where time cannot be let pass.
+    """
+
+    name: str
+    timers: Timers
+    quiet: float
+    patience: float
+    start: float
+    short_life: float
+
+    def for_life(self, lifetime: float, retry: float) -> Timers:
+        """The target's timers for a lifetime and a pause between attempts."""
+        return replace(self.timers, lifetime=lifetime, retry=retry)
+
+
+def _pace(name: str, dns: float, connect: float, reply: float, short_life: float) -> Pace:
+    timers = Timers(dns, connect, reply, lifetime=48 * HOUR, retry=HOUR)
+    patience = 4 * dns + 3 * connect + 4 * reply + 10
+    return Pace(name, timers, 0.3, patience, start=30, short_life=short_life)
+
+
+PACES = {
+    pace.name: pace
+    for pace in (
+        _pace("fast", dns=2, connect=3, reply=3, short_life=10),
+        _pace("normal", dns=5, connect=10, reply=10, short_life=25),
+        _pace("patient", dns=10, connect=30, reply=300, short_life=60),
+    )
+}
+"""The paces by name; `patient` comes near an agent's defaults and takes many minutes."""
+
+
+def scaled(lifetime: float, pace: Pace) -> float:
+    """A lifetime in seconds as it is shortened for an agent whose clock cannot be moved."""
+    return pace.short_life * lifetime / (48 * HOUR)

@@ -1,0 +1,109 @@
+"""Where each scenario is put: its domains, its addresses, its route, its message.
+
+A pure function of the scenarios, the room's network and its port. The scenario's id is its
+domain, so `grep connect-refused` finds it in any log.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.room import Room
+from model.scenario import Reach, Scenario
+from model.trace import Placement
+from targets.base import Envelope, Route
+
+HOME = "home.test"
+"""The domain below which every scenario's sender lives."""
+NOWHERE = "127.255.255.255"
+"""The address that has no route in an open room: connecting to it fails at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A scenario with its place, its route and its message."""
+
+    scenario: Scenario
+    placement: Placement
+    route: Route
+    envelope: Envelope
+
+
+def place_all(
+    scenarios: Sequence[Scenario],
+    room: Room,
+    network: str,
+    lifetimes: Mapping[str, float],
+) -> list[Placed]:
+    """Place every scenario; `lifetimes` gives each id's lifetime by the agent's clock."""
+    addresses = _addresses(network)
+    return [_place(s, addresses, room, lifetimes[s.id]) for s in scenarios]
+
+
+def sink_address(network: str) -> str:
+    """Where returned mail goes: the same in every room of the network."""
+    return str(ipaddress.ip_network(network)[25])
+
+
+def _addresses(network: str) -> Iterator[str]:
+    net = ipaddress.ip_network(network)
+    return (str(net[number]) for number in range(256, net.num_addresses - 1))
+
+
+def _place(scenario: Scenario, addresses: Iterator[str], room: Room, lifetime: float) -> Placed:
+    domain = f"{scenario.label}.test"
+    home = f"{scenario.label}.{HOME}"
+    hosts = {}
+    for host in scenario.hosts:
+        away = host.reach is Reach.UNREACHABLE and not room.sealed
+        hosts[host.name] = (f"{host.name}.{domain}", NOWHERE if away else next(addresses))
+    placement = Placement(
+        domain=domain,
+        home=home,
+        sender="" if scenario.mail.null_sender else f"sender@{home}",
+        recipients=tuple(f"{local}@{domain}" for local in scenario.mail.recipients),
+        hosts=hosts,
+        port=room.smtp_port,
+    )
+    envelope = Envelope(placement.sender, placement.recipients, _message(scenario, placement))
+    return Placed(scenario, placement, _route(scenario, placement, lifetime), envelope)
+
+
+def _route(scenario: Scenario, placement: Placement, lifetime: float) -> Route:
+    connector = scenario.connector
+    first = scenario.hosts[0].name
+    return Route(
+        domain=placement.domain,
+        smart_hosts=tuple(_next_hop(host, placement) for host in connector.smart_hosts),
+        tls=connector.tls,
+        tls_domain=_tls_domain(connector.tls_domain or first, placement.domain),
+        lifetime=lifetime,
+    )
+
+
+def _next_hop(name: str, placement: Placement) -> str:
+    if name.startswith("["):
+        return f"[{placement.hosts[name.strip('[]')][1]}]"
+    return f"{name}.{placement.domain}"
+
+
+def _tls_domain(name: str, domain: str) -> str:
+    return f"{name}.{domain}"
+
+
+def _message(scenario: Scenario, placement: Placement) -> bytes:
+    """The message, CRLF line ends; every tenth line begins with a dot (RFC 5321 section 4.5.2)."""
+    head = [
+        f"From: Sender <sender@{placement.home}>",
+        f"To: <{placement.recipients[0]}>",
+        f"Subject: {scenario.id}",
+        "Date: Fri, 01 Mar 2019 12:00:00 +0000",
+        f"Message-ID: <{scenario.label}@{placement.home}>",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=us-ascii",
+        "",
+    ]
+    line = f"{scenario.id} carries this line, and nobody on its way may change a letter."
+    count = max(3, scenario.mail.octets // (len(line) + 6))
+    body = [f"{'.' * (n % 10 == 0)}{n:04d} {line}" for n in range(count)]
+    return "\r\n".join([*head, *body, ""]).encode("ascii")

@@ -1,0 +1,160 @@
+"""The lab's own process: one order in, traces out, over a pipe in plain values.
+
+Theory of operation
+-------------------
+pytest starts this module (in a sealed room as PID 1, see `lab/sealed.py`), sends one `Spec`, and
+reads messages until `Done`. Two threads serve the pipe, so that the loop never waits for pytest:
+one sends, one listens. When the pipe closes, by whatever death on the other side, the listening
+thread ends this process at once; in a sealed room the kernel then takes everything with it.
+
+Messages: Ready, then one Settled or Broke per scenario in the order of their settling, then Done.
+A Broke without an id is about the whole lab.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import queue
+import resource
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from fakes.pki import Pki
+
+from lab.lab import Lab, LabBroken, Order
+from lab.open import OpenRoom
+from lab.pace import PACES
+from lab.room import AgentDied, Unavailable
+from lab.sealed import SealedRoom, seal
+from model.trace import Trace
+from targets.base import load
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a lab process is told: the target's name, the room, the pace, and the order."""
+
+    target: str
+    sealed: bool
+    port: int
+    pace: str
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One scenario's evidence."""
+
+    id: str
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """What went wrong, in a sentence; `id` empty: for the whole lab."""
+
+    id: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end: strays that belong to no scenario, and what the lab itself cost.
+
+    `cpu` is the lab's own processor time in seconds (the agent's excluded), `wall` how long it
+    ran, `memory` its peak resident size in KiB, `ready` the seconds from start to first launch.
+    """
+
+    strays: tuple[str, ...]
+    cpu: float
+    wall: float
+    memory: int
+
+
+Message = Settled | Broke | Done
+
+
+class Pipe:
+    """The lab's end of the pipe to pytest."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._out: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._sender = threading.Thread(target=self._send, name="sender")
+        self.room: OpenRoom | SealedRoom | None = None
+
+    def open(self) -> Spec:
+        """Read the spec and start serving."""
+        spec: Spec = self._connection.recv()
+        self._sender.start()
+        threading.Thread(target=self._listen, name="listener", daemon=True).start()
+        return spec
+
+    def say(self, message: Message) -> None:
+        """Send a message without waiting for it to be read."""
+        self._out.put(message)
+
+    def close(self) -> None:
+        """Wait until everything has been read."""
+        self._out.put(None)
+        self._sender.join()
+
+    def _send(self) -> None:
+        with contextlib.suppress(OSError):  # pytest is gone; the listener sees to it
+            while (message := self._out.get()) is not None:
+                self._connection.send(message)
+
+    def _listen(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            self._connection.recv()
+        if self.room is not None:
+            self.room.close()
+        os._exit(0)
+
+
+def main() -> None:
+    """Run the lab that the pipe asks for."""
+    logging.getLogger("mail").setLevel(logging.CRITICAL)  # aiosmtpd's; our journal is better
+    pipe = Pipe(Connection(int(sys.argv[1])))
+    spec = pipe.open()
+    try:
+        asyncio.run(_run(spec, pipe))
+    except (Unavailable, AgentDied, LabBroken) as error:
+        pipe.say(Broke("", str(error)))
+    except OSError as error:
+        pipe.say(Broke("", f"the room could not be made: {error}"))
+    pipe.close()
+
+
+async def _run(spec: Spec, pipe: Pipe) -> None:
+    started = time.monotonic()
+    pki = Pki()
+    pace = PACES[spec.pace]
+    room: OpenRoom | SealedRoom
+    if spec.sealed:
+        room = seal(Path(tempfile.mkdtemp(prefix="mailflow-")), pki.ca_pem, pace.timers)
+    else:
+        room = OpenRoom(pki.ca_pem, spec.port)
+    pipe.room = room
+    try:
+        lab = Lab(room, room.network, pki, load(spec.target), pace)
+        async for name, result in lab.run(spec.order):
+            pipe.say(
+                Settled(name, result) if isinstance(result, Trace) else Broke(name, str(result))
+            )
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = usage.ru_utime + usage.ru_stime
+        wall = time.monotonic() - started
+        pipe.say(Done(tuple(lab.journal.strays), cpu, wall, usage.ru_maxrss))
+    finally:
+        room.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""From a trace to a verdict.
+
+Theory of operation
+-------------------
+The report is judged by the dialect, the trace by the laws, and the fault by the trace: a
+scenario whose fault was never met proves nothing, whatever the agent said. The order is: a
+broken law fails; a mismatch with the fault met fails; a fault never met is inconclusive; what
+is left is as good as its code (pass, accepted, weak).
+"""
+
+from dataclasses import dataclass
+
+from model.dialect import Code, Dialect, Fit, best_fit, resolve
+from model.events import Accepted, Asked, Did, Encrypted, Knocked, TlsFailed
+from model.expect import Delivers, Expires, Fails, Recovers
+from model.failure import Cause
+from model.laws import check, ndrs_of, reports_of
+from model.report import Report, Source, State
+from model.scenario import Host, Reach, Scenario
+from model.tls import Flaw
+from model.trace import Trace
+from model.verdict import Holds, Judgement, Mismatch, Verdict
+
+BY_FIT = {Fit.PRIMARY: Verdict.PASS, Fit.ACCEPTED: Verdict.ACCEPTED, Fit.WEAK: Verdict.WEAK}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one recipient's mail did against the expectation."""
+
+    fit: Fit
+    observed: str
+    wrongs: tuple[Mismatch, ...] = ()
+
+
+def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
+    """The verdict on one scenario by one dialect. Raises KeyError if the dialect is silent."""
+    holds, broken = check(scenario, trace)
+    findings = [_find(scenario, trace, dialect, one) for one in trace.placement.recipients]
+    wrongs = [*broken, *(wrong for finding in findings for wrong in finding.wrongs)]
+    observed = "; ".join(dict.fromkeys(finding.observed for finding in findings))
+    laws = [law for law, state in holds.items() if state is Holds.BROKEN]
+    if laws:
+        observed += " [breaks " + ", ".join(laws) + "]"
+    unmet = unmet_faults(scenario, trace)
+    if broken or (wrongs and not unmet):
+        verdict = Verdict.FAIL
+    elif unmet:
+        verdict = Verdict.INCONCLUSIVE
+    else:
+        verdict = BY_FIT[min(finding.fit for finding in findings)]
+    primary, *accepted = expected_codes(scenario, dialect)
+    return Judgement(
+        verdict=verdict,
+        expected=describe(scenario, dialect),
+        observed=observed,
+        mismatches=tuple(wrongs),
+        laws=holds,
+        primary=primary,
+        accepted=tuple(accepted),
+        note="; ".join(unmet),
+    )
+
+
+def expected_codes(scenario: Scenario, dialect: Dialect) -> list[str]:
+    """The codes of the tier that the scenario ends in, primary first; `250` for a delivery."""
+    match scenario.expect:
+        case Delivers():
+            return ["250"]
+        case Fails(cause, peer) | Recovers(Fails(cause, peer)):
+            return [resolve(c.code, peer, None) or c.code for c in dialect.entry(cause).attempt]
+        case Expires(Fails(cause, peer)):
+            return [resolve(c.code, peer, None) or c.code for c in dialect.entry(cause).expired]
+
+
+def describe(scenario: Scenario, dialect: Dialect) -> str:
+    """The expectation in words, with its codes and where they come from."""
+    match scenario.expect:
+        case Delivers():
+            return str(scenario.expect)
+        case Fails(cause) | Recovers(Fails(cause)):
+            codes = dialect.entry(cause).attempt
+        case Expires(Fails(cause)):
+            codes = dialect.entry(cause).expired
+    return f"{scenario.expect}: " + ", else ".join(str(code) for code in codes)
+
+
+def _find(scenario: Scenario, trace: Trace, dialect: Dialect, recipient: str) -> Finding:
+    match scenario.expect:
+        case Delivers(to, tolerated):
+            return _delivered(trace, dialect, recipient, to, tolerated)
+        case Fails(cause, peer):
+            return _failed(trace, dialect.entry(cause).attempt, recipient, peer)
+        case Recovers(first, to, twice):
+            return _recovered(trace, dialect, recipient, first, to, twice)
+        case Expires(last):
+            return _expired(trace, dialect, recipient, last)
+
+
+def _delivered(
+    trace: Trace, dialect: Dialect, recipient: str, to: str, tolerated: Cause | None
+) -> Finding:
+    first = next(iter(reports_of(trace, recipient)), None)
+    fate = _fate(trace, recipient, first)
+    if fate == f"delivered to {to}":
+        return Finding(Fit.PRIMARY, fate)
+    if tolerated and first and first.state is not State.DELIVERED:
+        as_failure = best_fit(first, dialect.entry(tolerated).attempt, "", None)
+        if as_failure is not Fit.WRONG:
+            return Finding(min(as_failure, Fit.ACCEPTED), fate)
+    wrong = Mismatch("fate of the message", f"delivered to {to} at once", _in_full(fate, first))
+    return Finding(Fit.WRONG, fate, (wrong,))
+
+
+def _failed(trace: Trace, tier: tuple[Code, ...], recipient: str, peer: str) -> Finding:
+    first = next((r for r in reports_of(trace, recipient) if r.state is not State.DELIVERED), None)
+    fate = _fate(trace, recipient, first)
+    wanted = ", else ".join(resolve(code.code, peer, None) for code in tier)
+    if first is None:
+        return Finding(Fit.WRONG, fate, (Mismatch("report", wanted, fate),))
+    found = best_fit(first, tier, peer, None)
+    if found is Fit.WRONG:
+        return Finding(found, fate, (Mismatch("code reported", wanted, _in_full(fate, first)),))
+    return Finding(found, fate)
+
+
+def _recovered(
+    trace: Trace, dialect: Dialect, recipient: str, first: Fails, to: str, twice: bool
+) -> Finding:
+    failed = _failed(trace, dialect.entry(first.cause).attempt, recipient, first.peer)
+    copies = [e for e in trace.all(Accepted) if recipient in e.recipients]
+    last = next((e.host for e in copies if e.acknowledged), "")
+    fate = f"{failed.observed}, then " + (f"delivered to {last}" if last else "nothing")
+    fate += " twice" if len(copies) > 1 else ""
+    wrongs = failed.wrongs
+    if last != to or (len(copies) > 1 and not twice):
+        wrongs = (*wrongs, Mismatch("fate once the fault is gone", f"delivered to {to}", fate))
+    return Finding(failed.fit, fate, wrongs)
+
+
+def _expired(trace: Trace, dialect: Dialect, recipient: str, last: Fails) -> Finding:
+    entry = dialect.entry(last.cause)
+    tried = _failed(trace, entry.attempt, recipient, last.peer)
+    reports = reports_of(trace, recipient)
+    attempt = next((r for r in reversed(reports) if r.state is State.DEFERRED), None)
+    if not trace.placement.sender:
+        return _dropped(tried, reports)
+    notices = [notice for _, notice in ndrs_of(trace, recipient)]
+    if not notices:
+        wrong = Mismatch("NDR at expiry", "one", "none came")
+        return Finding(Fit.WRONG, f"{tried.observed}, then no NDR", (*tried.wrongs, wrong))
+    notice = notices[0]
+    said = Report(
+        recipient, State.EXPIRED, notice.smtp, notice.status, notice.diagnostic, source=Source.DSN
+    )
+    found = best_fit(said, entry.expired, last.peer, attempt)
+    fate = f"{tried.observed}, then {said}"
+    if found is Fit.WRONG:
+        wanted = ", else ".join(resolve(c.code, last.peer, attempt) for c in entry.expired)
+        wrong = Mismatch("code in the NDR", wanted, f"{said}: {notice.diagnostic}")
+        return Finding(found, fate, (*tried.wrongs, wrong))
+    return Finding(min(found, tried.fit), fate, tried.wrongs)
+
+
+def _dropped(tried: Finding, reports: list[Report]) -> Finding:
+    """Mail without a sender: it must be given up, and nobody is told."""
+    if any(report.state in (State.EXPIRED, State.RETURNED) for report in reports):
+        return Finding(tried.fit, f"{tried.observed}, then given up", tried.wrongs)
+    wrong = Mismatch("fate at expiry", "given up", "still tried")
+    return Finding(Fit.WRONG, f"{tried.observed}, then still tried", (*tried.wrongs, wrong))
+
+
+def _fate(trace: Trace, recipient: str, report: Report | None) -> str:
+    """What became of it, in few words that are the same in every run."""
+    if report is not None and report.state is not State.DELIVERED:
+        return str(report)
+    hosts = [e.host for e in trace.all(Accepted) if recipient in e.recipients and e.acknowledged]
+    return f"delivered to {hosts[0]}" if hosts else "nothing reported"
+
+
+def _in_full(fate: str, report: Report | None) -> str:
+    return f"{fate}: {report.text}" if report and report.text else fate
+
+
+def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
+    """The faults of the scenario that the trace has no sign of."""
+    unmet = []
+    if scenario.records.faults and not any(e.spoiled for e in trace.all(Asked)):
+        unmet.append("no question met the DNS fault")
+    spoiled = {e.host for e in trace.all(Did) if e.spoiled}
+    shaken = {e.host for e in trace.all(Encrypted)} | {e.host for e in trace.all(TlsFailed)}
+    bad = [host for host in scenario.hosts if host.behaviours or host.script]
+    if bad and not any(host.name in spoiled for host in bad):
+        unmet.append("no host came to misbehave")
+    flawed = [host for host in scenario.hosts if host.certificate is not Flaw.VALID]
+    if flawed and not any(host.name in shaken for host in flawed):
+        unmet.append("no flawed certificate was shown")
+    away = [host for host in scenario.hosts if host.reach is not Reach.UP]
+    if away and not any(_knocked(host, trace) for host in away):
+        unmet.append("no connection to a host that is away was tried")
+    return unmet
+
+
+def _knocked(host: Host, trace: Trace) -> bool:
+    """Whether a connection was tried; where SYNs cannot be seen, whether its address was learnt."""
+    if trace.sealed:
+        return any(event.host == host.name for event in trace.all(Knocked))
+    name, ip = trace.placement.hosts[host.name]
+    asked = any(e.name.rstrip(".") == name and e.qtype == "A" for e in trace.all(Asked))
+    said = any(ip in r.ip for one in trace.placement.recipients for r in reports_of(trace, one))
+    return asked or said

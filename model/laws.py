@@ -1,0 +1,223 @@
+"""The laws: what must hold in every scenario, whatever it is about.
+
+Each law looks at a trace and returns what is wrong with it: an empty list if nothing is, None
+if the law has nothing to look at. A law never asks what the scenario expects; where a
+scenario allows something (a second copy after a cut at the dot), the trace itself shows why.
+"""
+
+import re
+from collections.abc import Callable
+
+from model.events import (
+    Accepted,
+    Connected,
+    Elapsed,
+    Heard,
+    Knocked,
+    Queued,
+    Reported,
+    Returned,
+    Strayed,
+    Submitted,
+)
+from model.ndr import Notice, read_notices
+from model.report import Report, State
+from model.scenario import Scenario
+from model.smtp import Stage
+from model.tls import Tls, must_refuse
+from model.trace import Trace
+from model.verdict import Holds, Law, Mismatch
+
+Wrongs = list[Mismatch] | None
+ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
+GRACE = 1.5
+"""Seconds by which an agent's whole-second clock may be ahead of ours."""
+TRACE_HEADERS = re.compile(
+    rb"(?:(?:Received|Return-Path|X-Sender)\s*:.*\r\n(?:[ \t].*\r\n)*)*", re.IGNORECASE
+)
+"""What a relay may put in front of a message (RFC 5321 section 4.4)."""
+
+
+def reports_of(trace: Trace, recipient: str) -> list[Report]:
+    """What the agent said about one recipient, in order."""
+    return [
+        event.report
+        for event in trace.all(Reported)
+        if event.report.recipient.lower() == recipient.lower()
+    ]
+
+
+def ndrs_of(trace: Trace, recipient: str) -> list[tuple[Returned, Notice]]:
+    """The failure notices that came home about one recipient."""
+    return [
+        (event, notice)
+        for event in trace.all(Returned)
+        for notice in read_notices(event.content)
+        if notice.action == "failed" and notice.recipient.lower() == recipient.lower()
+    ]
+
+
+def accounted(scenario: Scenario, trace: Trace) -> Wrongs:
+    """Every recipient ends in exactly one of: delivered once, returned once, still queued."""
+    return [wrong for one in trace.placement.recipients for wrong in _account(trace, one)]
+
+
+def _account(trace: Trace, recipient: str) -> list[Mismatch]:
+    copies = [event for event in trace.all(Accepted) if recipient in event.recipients]
+    delivered = sum(event.acknowledged for event in copies)
+    returned = len(ndrs_of(trace, recipient)) or _returned_nowhere(trace, recipient)
+    queue = trace.last(Queued)
+    queued = queue is not None and recipient in queue.recipients
+    found = f"delivered {delivered}, returned {returned}, {'' if queued else 'not '}queued"
+    if (delivered, returned, queued) in ((1, 0, False), (0, 1, False), (0, 0, True)):
+        return []
+    wanted = "exactly one of delivered once, returned once, still queued"
+    return [Mismatch(f"account of {recipient}", wanted, found)]
+
+
+def _returned_nowhere(trace: Trace, recipient: str) -> int:
+    """1 if mail without a sender was given up: there is nobody to return it to."""
+    over = (State.RETURNED, State.EXPIRED)
+    given_up = any(report.state in over for report in reports_of(trace, recipient))
+    return int(not trace.placement.sender and given_up)
+
+
+def no_clear_text(scenario: Scenario, trace: Trace) -> Wrongs:
+    """No envelope or content in clear where TLS is asked for, nor to a host to be refused."""
+    setting = scenario.connector.tls
+    if setting is Tls.NONE:
+        return None
+    wrongs = []
+    for line in trace.all(Heard):
+        if line.stage not in ENVELOPE:
+            continue
+        if not line.tls:
+            wrongs.append(Mismatch(f"line to {line.host}", "inside TLS", f"in clear: {line.line}"))
+        elif must_refuse(scenario.host(line.host).certificate, setting):
+            flaw = scenario.host(line.host).certificate
+            wrongs.append(
+                Mismatch(f"line to {line.host}", "none, its certificate is " + flaw, line.line)
+            )
+    return wrongs
+
+
+def code_class(scenario: Scenario, trace: Trace) -> Wrongs:
+    """4yz goes with 4.x.x and 5yz with 5.x.x; deferred is class 4, returned class 5."""
+    wrongs, seen = [], False
+    for recipient in trace.placement.recipients:
+        for report in reports_of(trace, recipient):
+            classes = {str(report.smtp)[0]} if report.smtp else set()
+            classes |= {report.enhanced[0]} if report.enhanced else set()
+            seen = seen or bool(classes)
+            want = {State.DEFERRED: "4", State.RETURNED: "5", State.DELIVERED: "2"}
+            kind = want.get(report.state)
+            if len(classes) > 1 or (kind and classes - {kind}):
+                wrongs.append(
+                    Mismatch("class of the codes", f"all {kind or 'the same'}", str(report))
+                )
+        for _, notice in ndrs_of(trace, recipient):
+            if notice.smtp and notice.status and str(notice.smtp)[0] != notice.status[0]:
+                both = f"Status {notice.status}, Diagnostic-Code {notice.diagnostic}"
+                wrongs.append(Mismatch("class of the codes in the NDR", "the same", both))
+    return wrongs if seen or wrongs else None
+
+
+def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
+    """Once a server was contacted, the report of a failure names it (host or address)."""
+    contacted = {e.host for e in trace.all(Connected)} | {e.host for e in trace.all(Knocked)}
+    names = [part for host in contacted for part in trace.placement.hosts.get(host, ())]
+    failures = [
+        report
+        for recipient in trace.placement.recipients
+        for report in reports_of(trace, recipient)
+        if report.state in (State.DEFERRED, State.RETURNED)
+    ]
+    if not names or not failures:
+        return None
+    return [
+        Mismatch("server named in the report", " or ".join(names), str(report) + " " + report.text)
+        for report in failures
+        if not any(name in f"{report.host} {report.ip} {report.text}" for name in names)
+    ]
+
+
+def ndr_in_time(scenario: Scenario, trace: Trace) -> Wrongs:
+    """No NDR before expiry for a transient failure; at most one; from `<>`; none to `<>`."""
+    wrongs = [
+        Mismatch("envelope sender of what came home", "<>", f"<{event.sender}>")
+        for event in trace.all(Returned)
+        if event.sender
+    ]
+    if not trace.placement.sender and any(True for _ in trace.all(Returned)):
+        wrongs.append(Mismatch("mail for a null sender", "none", "an NDR came"))
+    for recipient in trace.placement.recipients:
+        ndrs = ndrs_of(trace, recipient)
+        if len(ndrs) > 1:
+            wrongs.append(Mismatch(f"NDRs about {recipient}", "at most one", str(len(ndrs))))
+        permanent = any(r.state is State.RETURNED for r in reports_of(trace, recipient))
+        for event, _ in ndrs:
+            age = age_at(trace, event.at)
+            if not permanent and age < trace.lifetime - GRACE:
+                when = f"after {age:.0f} s"
+                wrongs.append(Mismatch("NDR", f"not before {trace.lifetime:.0f} s", when))
+    return wrongs
+
+
+def age_at(trace: Trace, at: float) -> float:
+    """How old the message was by the agent's clock, in seconds."""
+    submitted = next(iter(trace.all(Submitted)), None)
+    age, since = 0.0, submitted.at if submitted else 0.0
+    for event in trace.all(Elapsed):
+        if event.at <= at:
+            age, since = event.age, event.at
+    return age + at - since
+
+
+def intact(scenario: Scenario, trace: Trace) -> Wrongs:
+    """What was delivered is byte for byte what was sent, behind trace headers at most."""
+    copies = list(trace.all(Accepted))
+    wrongs = []
+    for copy in copies:
+        head, found, tail = copy.content.partition(trace.sent)
+        if not found or tail or not TRACE_HEADERS.fullmatch(head):
+            difference = _first_difference(trace.sent, copy.content)
+            wrongs.append(
+                Mismatch("message stored", f"{len(trace.sent)} octets as sent", difference)
+            )
+    return wrongs if copies else None
+
+
+def _first_difference(sent: bytes, got: bytes) -> str:
+    start = got.find(sent[:40])
+    if start < 0:
+        return f"{len(got)} octets, beginning {got[:40]!r}"
+    for at, (one, other) in enumerate(zip(sent, got[start:], strict=False)):
+        if one != other:
+            return f"octet {at}: {got[start + at : start + at + 30]!r}"
+    return f"{len(got) - start} octets"
+
+
+def confined(scenario: Scenario, trace: Trace) -> Wrongs:
+    """Nothing is asked or connected outside the scenario."""
+    return [Mismatch("stray", "none", event.what) for event in trace.all(Strayed)]
+
+
+LAWS: dict[Law, Callable[[Scenario, Trace], Wrongs]] = {
+    Law.ACCOUNTED: accounted,
+    Law.NO_CLEAR_TEXT: no_clear_text,
+    Law.CODE_CLASS: code_class,
+    Law.NAMES_SERVER: names_server,
+    Law.NDR_IN_TIME: ndr_in_time,
+    Law.INTACT: intact,
+    Law.CONFINED: confined,
+}
+
+
+def check(scenario: Scenario, trace: Trace) -> tuple[dict[Law, Holds], list[Mismatch]]:
+    """Every law against a trace: whether it holds, and what is wrong where it does not."""
+    holds, wrongs = {}, []
+    for law, look in LAWS.items():
+        found = look(scenario, trace)
+        wrongs += [Mismatch(f"law {law}: {m.what}", m.expected, m.observed) for m in found or []]
+        holds[law] = Holds.NOT_APPLICABLE if found is None else Holds.BROKEN if found else Holds.OK
+    return holds, wrongs
