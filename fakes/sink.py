@@ -24,4 +24,5 @@ class Sink(MailHost):
             return
         content = bytes(envelope.original_content or b"")
         at = self.witness.elapsed(label)
-        self.witness.saw(label, Returned(at, envelope.mail_from or "", recipients, content))
+        sender = (envelope.mail_from or "").strip("<>")
+        self.witness.saw(label, Returned(at, sender, recipients, content))

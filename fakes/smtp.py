@@ -158,7 +158,7 @@ class MailHost:
                 self.now(),
                 self.name,
                 conn,
-                envelope.mail_from or "",
+                (envelope.mail_from or "").strip("<>"),
                 recipients,
                 bytes(envelope.original_content or b""),
                 tls,

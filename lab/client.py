@@ -27,7 +27,7 @@ class LabClient:
         Raises Unavailable if a sealed room cannot be had.
         """
         ours, theirs = socket.socketpair()
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._deadline = deadline
         self._traces: dict[str, Trace | str] = {}
         self._lost = ""

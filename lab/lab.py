@@ -22,12 +22,12 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from fakes.dns import Nameserver
 from fakes.pki import Pki
-from fakes.reach import Reaches
-
 from fakes.raw import RawHost
+from fakes.reach import Reaches
 from fakes.sink import Sink
 from fakes.smtp import MailHost
 from lab.journal import Journal
@@ -244,7 +244,8 @@ class Lab:
     async def _one(self, life: Life) -> tuple[str, Trace | LabBroken]:
         task = asyncio.create_task(life.live())
         try:
-            await asyncio.wait({task, self.dead}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {task, self.dead}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return life.id, task.result()
             return life.id, LabBroken(str(self.dead.exception()))

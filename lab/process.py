@@ -26,7 +26,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from fakes.pki import Pki
-
 from lab.lab import Lab, LabBroken, Order
 from lab.open import OpenRoom
 from lab.pace import PACES

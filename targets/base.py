@@ -31,7 +31,7 @@ class Capability(StrEnum):
     """Routes a domain to named hosts."""
     TLS_PER_ROUTE = "tls-per-route"
     """Has the four TLS settings, each per route."""
-    PASS_TIME = "pass-time"  # noqa: S105 - no password
+    PASS_TIME = "pass-time"
     """Has a clock that can be moved; otherwise lifetimes are shortened."""
     LIFETIME_PER_ROUTE = "lifetime-per-route"
     """Keeps mail of different routes for different times."""

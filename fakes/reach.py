@@ -1,0 +1,106 @@
+"""What becomes of a connection to an address where no mail host listens.
+
+Theory of operation
+-------------------
+`Reaches` holds, for every address and port that it blocks, the sockets that make it so:
+
+- REFUSED: none; nobody listens, so the kernel answers with RST.
+- SILENT: a listener whose queue is full. `listen(0)` leaves room for one connection, which a
+  filler of our own takes; the kernel drops every further SYN.
+- UNREACHABLE, PROHIBITED in a sealed room: the same, and the tap answers each SYN by ICMP.
+- UNREACHABLE in an open room: the address `NOWHERE`, the broadcast address of 127/8, to which
+  no connection can be made: ENETUNREACH at once, and nothing leaves the machine.
+
+What holds always: nothing that is blocked ever accepts, and our own fillers are not told as
+somebody's SYN. Blocks are added one by one and go all together, by `close`.
+"""
+
+import socket
+from collections.abc import Callable
+
+from fakes.wire import HOST_UNREACHABLE, PROHIBITED, Tap
+from model.scenario import Reach
+
+NOWHERE = "127.255.255.255"
+"""The one address that UNREACHABLE can have in an open room."""
+_FILLER_TIMEOUT = 5.0
+"""Seconds; the kernel completes a connection on loopback by itself and at once."""
+_CODES = {Reach.UNREACHABLE: HOST_UNREACHABLE, Reach.PROHIBITED: PROHIBITED}
+
+OnSyn = Callable[[str, int, str, int], None]
+"""Source address and port, destination address and port."""
+
+
+def needs_sealed_room(reach: Reach) -> bool:
+    """Whether this can be had in a sealed room only: a user may not send ICMP errors."""
+    return reach is Reach.PROHIBITED
+
+
+class Reaches:
+    """The addresses that cannot be reached. Make it on the running loop.
+
+    In a sealed room `on_syn` is told of every connection that anybody tries, blocked or not;
+    in an open room of none. Raises PermissionError if `sealed` is claimed where it is not so.
+    """
+
+    def __init__(self, *, sealed: bool, on_syn: OnSyn) -> None:
+        self._told = on_syn
+        self._sockets: list[socket.socket] = []
+        self._codes: dict[tuple[str, int], int] = {}
+        self._fillers: set[tuple[str, int]] = set()
+        self._tap = Tap(self._on_syn) if sealed else None
+
+    async def block(self, ip: str, port: int, reach: Reach) -> None:
+        """Make the address unreachable in this way.
+
+        Raises ValueError for what cannot be had in this room, OSError if the port is taken.
+        """
+        if reach is Reach.UP:
+            raise ValueError(f"{ip} is to be up: open a mail host there instead")
+        if reach is Reach.REFUSED:
+            return
+        if reach in _CODES and self._tap is None:
+            _check_open_room(ip, reach)
+            return
+        self._listen_silently(ip, port)
+        if reach in _CODES:
+            self._codes[ip, port] = _CODES[reach]
+
+    async def close(self) -> None:
+        """Free every address."""
+        if self._tap is not None:
+            self._tap.close()
+        for one in self._sockets:
+            one.close()
+        self._sockets.clear()
+
+    def _listen_silently(self, ip: str, port: int) -> None:
+        listener = self._socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((ip, port))
+        listener.listen(0)
+        filler = self._socket()
+        filler.bind((ip, 0))
+        self._fillers.add(filler.getsockname())
+        filler.settimeout(_FILLER_TIMEOUT)
+        filler.connect((ip, port))
+
+    def _socket(self) -> socket.socket:
+        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._sockets.append(made)
+        return made
+
+    def _on_syn(self, source: str, source_port: int, ip: str, port: int, packet: bytes) -> None:
+        if (source, source_port) in self._fillers:
+            return
+        self._told(source, source_port, ip, port)
+        code = self._codes.get((ip, port))
+        if code is not None and self._tap is not None:
+            self._tap.icmp_unreachable(code, packet)
+
+
+def _check_open_room(ip: str, reach: Reach) -> None:
+    if needs_sealed_room(reach):
+        raise ValueError(f"{reach} cannot be had in an open room; run it in the sealed one")
+    if ip != NOWHERE:
+        raise ValueError(f"{ip} can be reached; in an open room unreachable is {NOWHERE} only")

@@ -1,0 +1,71 @@
+"""One scenario's line in the verdict file: plain values only."""
+
+from typing import Any
+
+from model.events import Reported
+from model.expect import Delivers, Expires, Recovers
+from model.failure import Cause
+from model.report import Report, State
+from model.scenario import Scenario
+from model.trace import Trace
+from model.verdict import Judgement
+
+
+def record_of(
+    name: str, scenario: Scenario, judgement: Judgement, trace: Trace | None
+) -> dict[str, Any]:
+    """The record of one scenario, as `reports/verdicts.schema.json` describes it."""
+    cause = cause_of(scenario)
+    return {
+        "id": name,
+        "chapter": scenario.chapter,
+        "title": scenario.title,
+        "failure": str(cause.failure) if cause else None,
+        "reason": cause.reason if cause else None,
+        "verdict": str(judgement.verdict),
+        "expected": {"primary": judgement.primary, "accepted": list(judgement.accepted)},
+        "observed": judgement.observed,
+        "report": _report(trace),
+        "laws": {str(law): str(holds) for law, holds in judgement.laws.items()},
+        "attempts": _attempts(trace),
+        "seconds": round(trace.events[-1].at, 3) if trace and trace.events else 0.0,
+        "note": judgement.note,
+    }
+
+
+def cause_of(scenario: Scenario) -> Cause | None:
+    """The failure that a scenario stands for; None for a healthy one."""
+    expect = scenario.expect
+    match expect:
+        case Delivers():
+            return None
+        case Recovers():
+            return expect.first.cause
+        case Expires():
+            return expect.last.cause
+    return expect.cause
+
+
+def _reports(trace: Trace | None) -> list[Report]:
+    return [event.report for event in trace.all(Reported)] if trace else []
+
+
+def _report(trace: Trace | None) -> dict[str, Any] | None:
+    """The report that was judged: the first failure, or the delivery."""
+    found = _reports(trace)
+    chosen = next((r for r in found if r.state is not State.DELIVERED), found[0] if found else None)
+    if chosen is None:
+        return None
+    return {
+        "state": str(chosen.state),
+        "code": chosen.smtp or None,
+        "enhanced": chosen.enhanced or None,
+        "text": chosen.text,
+        "host": chosen.host or None,
+        "ip": chosen.ip or None,
+        "source": str(chosen.source),
+    }
+
+
+def _attempts(trace: Trace | None) -> int:
+    return sum(report.state is not State.EXPIRED for report in _reports(trace))

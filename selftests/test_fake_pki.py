@@ -1,0 +1,235 @@
+"""Every flaw is met by a real client, in a real handshake, and is the only one there."""
+
+import asyncio
+import datetime
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from fakes.pki import WRONG_NAME, Pki
+from model.tls import Flaw
+
+NAME = "mx1.pki.test"
+
+OK = 0
+EXPIRED = 10
+NOT_YET_VALID = 9
+SELF_SIGNED = 18
+SELF_SIGNED_IN_CHAIN = 19
+NO_ISSUER = 20
+LEAF_ALONE = 21
+MISMATCH = 62
+"""X509_V_ERR_*, as openssl-verify(1) lists them."""
+
+VERDICTS = {
+    Flaw.EXPIRED: {EXPIRED},
+    Flaw.NOT_YET_VALID: {NOT_YET_VALID},
+    Flaw.WRONG_NAME: {MISMATCH},
+    Flaw.SELF_SIGNED: {SELF_SIGNED},
+    Flaw.UNKNOWN_CA: {SELF_SIGNED_IN_CHAIN},
+    Flaw.MISSING_INTERMEDIATE: {NO_ISSUER, LEAF_ALONE},
+}
+
+
+@pytest.fixture(scope="module")
+def pki() -> Pki:
+    return Pki()
+
+
+@pytest.fixture
+def ca_file(pki: Pki) -> Iterator[Path]:
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write(pki.ca_pem)
+        file.flush()
+        yield Path(file.name)
+
+
+def client(pki: Pki, *, names: bool = True, chain: bool = True) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=pki.ca_pem.decode())
+    context.check_hostname = names and chain
+    context.verify_mode = ssl.CERT_REQUIRED if chain else ssl.CERT_NONE
+    return context
+
+
+def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str = NAME) -> ssl.SSLObject:
+    """Both sides in memory; raises what the client raises, or the server before it."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client.wrap_bio(to_client, to_server, server_hostname=name),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    for _ in range(6):
+        for end in ends:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    return ends[0]
+
+
+def presented(pki: Pki, flaw: Flaw, names: tuple[str, ...] = (NAME,)) -> x509.Certificate:
+    met = handshake(pki.context(flaw, names), client(pki, chain=False))
+    der = met.getpeercert(binary_form=True)
+    assert der is not None
+    return x509.load_der_x509_certificate(der)
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    (attribute,) = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(attribute.value)
+
+
+def test_a_valid_certificate_is_accepted(pki: Pki) -> None:
+    assert handshake(pki.context(Flaw.VALID, (NAME,)), client(pki)).version() == "TLSv1.3"
+
+
+@pytest.mark.parametrize("flaw", VERDICTS)
+def test_a_flaw_is_refused_for_its_own_reason(pki: Pki, flaw: Flaw) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        handshake(pki.context(flaw, (NAME,)), client(pki))
+    assert caught.value.verify_code in VERDICTS[flaw]
+
+
+@pytest.mark.parametrize("flaw", [Flaw.WRONG_NAME, Flaw.CN_ONLY])
+def test_a_wrong_name_has_a_good_chain(pki: Pki, flaw: Flaw) -> None:
+    assert handshake(pki.context(flaw, (NAME,)), client(pki, names=False)).version()
+
+
+def test_a_missing_intermediate_is_the_only_flaw(pki: Pki) -> None:
+    """With the intermediate known, the same kind of leaf is trusted."""
+    trusting = client(pki)
+    whole = pki.context(Flaw.VALID, (NAME,))
+    handshake(whole, trusting)
+    chain = pki._intermediate.chain.decode()
+    trusting.load_verify_locations(cadata=chain)
+    assert handshake(pki.context(Flaw.MISSING_INTERMEDIATE, (NAME,)), trusting).version()
+
+
+def test_an_expired_certificate_has_expired_long_ago(pki: Pki) -> None:
+    certificate = presented(pki, Flaw.EXPIRED)
+    now = datetime.datetime.now(datetime.UTC)
+    assert certificate.not_valid_before_utc < certificate.not_valid_after_utc < now
+
+
+def test_a_certificate_of_the_future_is_not_valid_for_years(pki: Pki) -> None:
+    certificate = presented(pki, Flaw.NOT_YET_VALID)
+    years = certificate.not_valid_before_utc.year - datetime.datetime.now(datetime.UTC).year
+    assert years > 10
+
+
+def test_the_common_name_is_the_first_name(pki: Pki) -> None:
+    certificate = presented(pki, Flaw.VALID, (NAME, "other.test"))
+    assert common_name(certificate) == NAME
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [NAME, "other.test"]
+
+
+def test_the_wrong_name_is_nobodys(pki: Pki) -> None:
+    assert common_name(presented(pki, Flaw.WRONG_NAME)) == WRONG_NAME
+
+
+def test_cn_only_has_no_alternative_names(pki: Pki) -> None:
+    certificate = presented(pki, Flaw.CN_ONLY)
+    assert common_name(certificate) == NAME
+    with pytest.raises(x509.ExtensionNotFound):
+        certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+
+
+def test_addresses_are_names_too(pki: Pki) -> None:
+    context = pki.context(Flaw.VALID, (NAME,), ("127.0.0.9",))
+    assert handshake(context, client(pki), "127.0.0.9").version()
+
+
+def test_a_name_too_long_for_a_cn_is_in_the_san(pki: Pki) -> None:
+    long = f"mx1.{'a' * 60}.test"
+    assert handshake(pki.context(Flaw.VALID, (long,)), client(pki), long).version()
+    with pytest.raises(ValueError, match="longer than the 64 characters"):
+        pki.context(Flaw.CN_ONLY, (long,))
+
+
+def test_a_certificate_needs_a_name(pki: Pki) -> None:
+    with pytest.raises(ValueError, match="at least one name"):
+        pki.context(Flaw.VALID, ())
+
+
+def test_old_versions_are_refused_by_alert(pki: Pki) -> None:
+    """Over a socket: the alert must come before the connection ends."""
+
+    async def meet() -> str:
+        context = pki.context(Flaw.NO_COMMON_VERSION, (NAME,))
+        server = await asyncio.start_server(lambda r, w: w.close(), "127.0.9.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        try:
+            await asyncio.open_connection("127.0.9.1", port, ssl=client(pki), server_hostname=NAME)
+        except ssl.SSLError as error:
+            return error.reason
+        finally:
+            server.close()
+            await server.wait_closed()
+        return "accepted"
+
+    assert "ALERT_PROTOCOL_VERSION" in asyncio.run(meet())
+
+
+@pytest.mark.parametrize("stooping", [False, True], ids=["default", "tls1.1"])
+def test_openssl_is_refused_by_alert(pki: Pki, stooping: bool) -> None:
+    """Even a client that would speak TLS 1.1 finds no cipher."""
+
+    async def meet() -> str:
+        context = pki.context(Flaw.NO_COMMON_VERSION, (NAME,))
+        server = await asyncio.start_server(lambda r, w: w.close(), "127.0.9.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        old = ["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"] if stooping else []
+        argv = ["openssl", "s_client", "-connect", f"127.0.9.1:{port}", *old]
+        async with server:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+            return (await process.communicate())[1].decode()
+
+    said = asyncio.run(asyncio.wait_for(meet(), 20))
+    assert ("alert handshake failure" if stooping else "alert protocol version") in said
+
+
+def test_openssl_trusts_the_root_alone(pki: Pki, ca_file: Path) -> None:
+    certificates = ca_file.read_bytes().count(b"BEGIN CERTIFICATE")
+    assert certificates == 1
+    said = subprocess.run(
+        ["openssl", "x509", "-in", ca_file, "-noout", "-subject"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Trusted root" in said.stdout
+
+
+def test_contexts_are_made_once(pki: Pki) -> None:
+    assert pki.context(Flaw.EXPIRED, [NAME]) is pki.context(Flaw.EXPIRED, (NAME,))
+    assert pki.context(Flaw.EXPIRED, (NAME,)) is not pki.context(Flaw.VALID, (NAME,))
+
+
+def test_no_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    pki = Pki()
+    for flaw in Flaw:
+        pki.context(flaw, (NAME,))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_context_is_cheap(pki: Pki) -> None:
+    """Hundreds are made at the start of a run; the best of many, so that load does not tell."""
+    times = []
+    for number in range(50):
+        before = time.perf_counter()
+        pki.context(Flaw.VALID, (f"mx{number}.cheap.test",))
+        times.append(time.perf_counter() - before)
+    assert min(times) < 0.003

@@ -1,0 +1,375 @@
+"""The SMTP fakes over real sockets: honest by default, spoiled exactly as told."""
+
+import asyncio
+import smtplib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import pytest
+
+from fakes.pki import Pki
+from fakes.raw import RawHost
+from fakes.sink import Sink
+from fakes.smtp import MailHost
+from model.events import Accepted, Closed, Did, Encrypted, Heard, Returned, TlsFailed
+from model.smtp import (
+    Behaviour,
+    CutAt,
+    CutBody,
+    KeepThenCut,
+    MaskCapabilities,
+    MaskGreeting,
+    Reply,
+    Say,
+    Send,
+    SendAt,
+    Stage,
+    StallAt,
+    Withhold,
+)
+from model.tls import Flaw
+from selftests.witness import Notebook
+
+T = TypeVar("T")
+IP, PORT = "127.42.0.9", 2599
+MESSAGE = b"Subject: x\r\n\r\n..a line that began with a dot\r\n"
+
+
+@pytest.fixture(scope="module")
+def pki() -> Pki:
+    """One set of authorities for all."""
+    return Pki()
+
+
+class Client:
+    """A client that says exactly what it is told and hears exactly what comes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def hear(self) -> str:
+        """One reply, its lines joined; empty if the connection was closed."""
+        lines = []
+        async with asyncio.timeout(3):
+            while line := await self.reader.readline():
+                lines.append(line.decode().rstrip("\r\n"))
+                if line[3:4] != b"-":
+                    break
+        return "\n".join(lines)
+
+    async def ask(self, line: str) -> str:
+        """Send a line and hear the reply."""
+        self.writer.write(line.encode() + b"\r\n")
+        return await self.hear()
+
+    async def up_to(self, stage: Stage) -> str:
+        """Go through a session up to a stage; the reply there."""
+        reply = await self.hear()
+        lines = {
+            Stage.EHLO: "EHLO client.test",
+            Stage.MAIL: "MAIL FROM:<a@a.test>",
+            Stage.RCPT: "RCPT TO:<u@x.test>",
+            Stage.DATA: "DATA",
+            Stage.DOT: MESSAGE.decode() + ".",
+        }
+        if stage is Stage.GREETING:
+            return reply
+        for now, line in lines.items():
+            reply = await self.ask(line)
+            if now is stage:
+                return reply
+        raise AssertionError(stage)
+
+
+@asynccontextmanager
+async def session(
+    pki: Pki, *behaviours: Behaviour, flaw: Flaw = Flaw.VALID
+) -> AsyncIterator[tuple[Client, Notebook]]:
+    """A host with behaviours, and a client connected to it."""
+    notes = Notebook()
+    host = MailHost(
+        notes,
+        "x",
+        "mx1",
+        "mx1.x.test",
+        IP,
+        PORT,
+        lambda: pki.context(flaw, ("mx1.x.test",)),
+        behaviours,
+        domain="x.test",
+    )
+    await host.open()
+    reader, writer = await asyncio.open_connection(IP, PORT)
+    try:
+        yield Client(reader, writer), notes
+    finally:
+        writer.transport.abort()
+        await host.close()
+
+
+def run(body: Callable[[], Awaitable[T]]) -> T:
+    """Run an async test body; it may take ten seconds."""
+
+    async def bounded() -> T:
+        async with asyncio.timeout(10):
+            return await body()
+
+    return asyncio.run(bounded())
+
+
+def test_an_honest_host_takes_the_message_byte_for_byte(pki: Pki) -> None:
+    """Dot-stuffing is undone, the envelope is kept, the 250 is said."""
+
+    async def body() -> None:
+        async with session(pki) as (client, notes):
+            reply = await client.up_to(Stage.DOT)
+            assert reply.startswith("250 2.0.0")
+            stored = await notes.told(Accepted)
+            assert isinstance(stored, Accepted)
+            assert stored.content == MESSAGE.replace(b"\r\n..", b"\r\n.")
+            assert (stored.sender, stored.recipients) == ("a@a.test", ("u@x.test",))
+            assert stored.acknowledged
+            assert not stored.tls
+            assert not any(e.spoiled for e in notes.events if isinstance(e, Did))
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    "stage", [Stage.GREETING, Stage.EHLO, Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT]
+)
+@pytest.mark.parametrize("behaviour", [Reply, CutAt, StallAt], ids=lambda b: b.__name__)
+def test_a_behaviour_acts_at_its_stage_and_nowhere_before(
+    pki: Pki, stage: Stage, behaviour: type
+) -> None:
+    """A refusal is said, a cut is a closed connection, a stall is silence."""
+    made = Reply(stage, "451 4.3.0 no") if behaviour is Reply else behaviour(stage)
+
+    async def body() -> None:
+        async with session(pki, made) as (client, notes):
+            if behaviour is StallAt:
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await client.up_to(stage)
+            else:
+                wanted = "451 4.3.0 no" if behaviour is Reply else ""
+                assert await client.up_to(stage) == wanted
+            deeds = [e for e in notes.events if isinstance(e, Did) and e.spoiled]
+            assert [deed.stage for deed in deeds] == [stage]
+            assert not any(isinstance(e, Accepted) for e in notes.events)
+
+    run(body)
+
+
+def test_a_refused_command_leaves_no_state_behind(pki: Pki) -> None:
+    """After a 451 to MAIL, RCPT is out of order."""
+
+    async def body() -> None:
+        async with session(pki, Reply(Stage.MAIL, "451 4.3.0 no")) as (client, _):
+            await client.up_to(Stage.MAIL)
+            assert (await client.ask("RCPT TO:<u@x.test>")).startswith("503")
+
+    run(body)
+
+
+def test_times_counts_over_connections(pki: Pki) -> None:
+    """`times=1` spoils the first visit only, whichever connection makes it."""
+
+    async def body() -> None:
+        async with session(pki, CutAt(Stage.EHLO, times=1)) as (client, _):
+            assert await client.up_to(Stage.EHLO) == ""
+            reader, writer = await asyncio.open_connection(IP, PORT)
+            second = Client(reader, writer)
+            assert (await second.up_to(Stage.EHLO)).startswith("250-")
+            writer.transport.abort()
+
+    run(body)
+
+
+def test_reset_is_a_rst_and_close_is_a_fin(pki: Pki) -> None:
+    """The client sees ECONNRESET in one case and the end of file in the other."""
+
+    async def body(reset: bool) -> str:
+        async with session(pki, CutAt(Stage.EHLO, reset=reset)) as (client, notes):
+            await client.hear()
+            try:
+                found = await client.ask("EHLO c")
+            except ConnectionResetError:
+                found = "RST"
+            closed = await notes.told(Closed)
+            assert isinstance(closed, Closed)
+            assert closed.by == "host"
+            return found
+
+    assert run(lambda: body(True)) == "RST"
+    assert run(lambda: body(False)) == ""
+
+
+def test_a_cut_in_the_body_comes_after_so_many_octets(pki: Pki) -> None:
+    """Nothing is stored; the deed says how much had come."""
+
+    async def body() -> None:
+        async with session(pki, CutBody(100)) as (client, notes):
+            await client.up_to(Stage.DATA)
+            client.writer.write(b"x" * 60 + b"\r\n")
+            client.writer.write(b"y" * 60 + b"\r\n")
+            await notes.told(Closed)
+            assert not any(isinstance(e, Accepted) for e in notes.events)
+            assert any(isinstance(e, Did) and e.stage is Stage.BODY for e in notes.events)
+
+    run(body)
+
+
+def test_keep_then_cut_stores_without_a_word(pki: Pki) -> None:
+    """The message is there, and marked as never acknowledged."""
+
+    async def body() -> None:
+        async with session(pki, KeepThenCut()) as (client, notes):
+            assert await client.up_to(Stage.DOT) == ""
+            stored = await notes.told(Accepted)
+            assert isinstance(stored, Accepted)
+            assert not stored.acknowledged
+
+    run(body)
+
+
+def test_a_withheld_capability_is_refused_too(pki: Pki) -> None:
+    """STARTTLS is neither offered nor taken."""
+
+    async def body() -> None:
+        async with session(pki, Withhold("STARTTLS")) as (client, _):
+            assert "STARTTLS" not in await client.up_to(Stage.EHLO)
+            assert (await client.ask("STARTTLS")).startswith("502")
+
+    run(body)
+
+
+def test_inspection_masks_greeting_and_capabilities(pki: Pki) -> None:
+    """Codes and line count stay, the words are gone."""
+
+    async def body() -> None:
+        async with session(pki, MaskGreeting(), MaskCapabilities()) as (client, _):
+            greeting = await client.hear()
+            assert set(greeting.removeprefix("220 ")) == {"*"}
+            first, *rest = (await client.ask("EHLO c")).split("\n")
+            assert first == "250-mx1.x.test"
+            assert rest
+            assert all(set(line[4:]) == {"X"} for line in rest)
+
+    run(body)
+
+
+def test_starttls_with_a_valid_certificate(pki: Pki) -> None:
+    """TLS facts and SNI are taken down, EHLO no longer offers STARTTLS."""
+
+    async def body() -> None:
+        async with session(pki) as (client, notes):
+            assert "STARTTLS" in await client.up_to(Stage.EHLO)
+            assert (await client.ask("STARTTLS")).startswith("220")
+            trust = ssl.create_default_context(cadata=pki.ca_pem.decode())
+            await client.writer.start_tls(trust, server_hostname="mx1.x.test")
+            assert "STARTTLS" not in await client.ask("EHLO client.test")
+            seen = await notes.told(Encrypted)
+            assert isinstance(seen, Encrypted)
+            assert (seen.sni, seen.version) == ("mx1.x.test", "TLSv1.3")
+            assert [e.tls for e in notes.events if isinstance(e, Heard)] == [False, False, True]
+
+    run(body)
+
+
+def test_a_failed_handshake_is_taken_down(pki: Pki) -> None:
+    """A client that distrusts the certificate leaves its alert in the trace."""
+
+    def distrustful() -> None:
+        trust = ssl.create_default_context(cadata=pki.ca_pem.decode())
+        with smtplib.SMTP(IP, PORT, local_hostname="c", timeout=5) as client:
+            client.starttls(context=trust)
+
+    async def body() -> None:
+        async with session(pki, flaw=Flaw.UNKNOWN_CA) as (_, notes):
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await asyncio.to_thread(distrustful)
+            failed = await notes.told(TlsFailed)
+            assert isinstance(failed, TlsFailed)
+            assert "UNKNOWN_CA" in failed.error.upper()
+
+    run(body)
+
+
+def test_garbage_in_place_of_the_handshake(pki: Pki) -> None:
+    """The 220 is honest, what follows is not TLS."""
+
+    async def body() -> None:
+        async with session(pki, SendAt(Stage.HANDSHAKE, b"no tls\r\n")) as (client, _):
+            await client.up_to(Stage.EHLO)
+            assert (await client.ask("STARTTLS")).startswith("220")
+            assert await client.hear() == "no tls"
+
+    run(body)
+
+
+def test_mail_for_another_domain_is_a_stray(pki: Pki) -> None:
+    """A host belongs to one scenario."""
+
+    async def body() -> None:
+        async with session(pki) as (client, notes):
+            await client.up_to(Stage.MAIL)
+            await client.ask("RCPT TO:<u@other.test>")
+            await client.ask("DATA")
+            await client.ask("x\r\n.")
+            assert notes.strays == ["mail for u@other.test came to mx1.x.test"]
+
+    run(body)
+
+
+def test_a_raw_host_plays_its_script(pki: Pki) -> None:
+    """First action at once, the next for a line, then it closes as told."""
+
+    async def body() -> None:
+        notes = Notebook()
+        script = (Say("220 raw"), Send(b"250-ra", close=True))
+        host = RawHost(
+            notes, "x", "mx1", "mx1.x.test", IP, PORT, ssl.create_default_context, script=script
+        )
+        await host.open()
+        reader, writer = await asyncio.open_connection(IP, PORT)
+        client = Client(reader, writer)
+        assert await client.hear() == "220 raw"
+        writer.write(b"EHLO c\r\n")
+        assert await reader.read() == b"250-ra"
+        writer.close()
+        await host.close()
+
+    run(body)
+
+
+def test_the_sink_files_returned_mail_by_sender(pki: Pki) -> None:
+    """What comes home is Returned, with its envelope."""
+
+    async def body() -> None:
+        notes = Notebook()
+        sink = Sink(
+            notes,
+            "",
+            "sink",
+            "mx.home.test",
+            IP,
+            PORT,
+            lambda: pki.context(Flaw.VALID, ("mx.home.test",)),
+            label_of=lambda domain: domain.removesuffix(".home.test"),
+        )
+        await sink.open()
+        reader, writer = await asyncio.open_connection(IP, PORT)
+        client = Client(reader, writer)
+        await client.hear()
+        for line in ("EHLO c", "MAIL FROM:<>", "RCPT TO:<s@x.home.test>", "DATA", "x\r\n."):
+            await client.ask(line)
+        event = await notes.told(Returned)
+        assert isinstance(event, Returned)
+        assert (event.sender, event.recipients) == ("", ("s@x.home.test",))
+        writer.close()
+        await sink.close()
+
+    run(body)

@@ -1,0 +1,1 @@
+"""Stock Postfix, one instance for all routes, in a sealed room."""

@@ -1,0 +1,214 @@
+"""Stock Postfix 3.5 or newer: a private instance in a sealed room that serves all routes.
+
+Theory of operation
+-------------------
+`master` runs in the foreground and its log daemon writes to the pipe that `spawn` made. One
+thread reads the pipe to its end: every line goes through the `Maillog`, every report into a
+queue that `reports` empties. When the pipe ends, because Postfix did, so do the reports.
+
+States: made -> started -> stopped. The last fatal line is kept, to be an AgentDied's reason.
+"""
+
+import contextlib
+import grp
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lab.room import Account, AgentDied, Room, Unavailable
+from model.report import Report
+from model.timers import Timers
+from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
+from targets.postfix.config import render
+from targets.postfix.maillog import Maillog
+
+ACCOUNTS = (Account("postfix", 5001), Account("postdrop", 5002))
+DOOR = ("127.0.0.1", 25)
+TREE = "MAILFLOW_POSTFIX_TREE"
+"""The environment variable that names an unpacked package."""
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 5.0
+COMMAND_TIMEOUT = 60.0
+_MISSING = (
+    "Postfix is not on this machine: install it with `apt-get install postfix`, "
+    "or unpack its package without installing it with `make agent NAME=postfix`."
+)
+_PRIVATE = (
+    "active bounce corrupt defer deferred flush hold incoming private saved trace"  # 0700
+).split()
+_QUEUED_AS = re.compile(r"queued as (\w+)")
+_LAST_WORDS = re.compile(r"(?:fatal|panic|error): .*")
+
+
+class Adapter:
+    """Postfix."""
+
+    name = "postfix"
+    dialect = "rfc"
+    capabilities = frozenset({Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE})
+    needs_sealed = True
+
+    def __init__(self) -> None:
+        self._master: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+        self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
+        self._up = threading.Event()
+        self._running = False
+        self._last_words = ""
+        self._conf = Path()
+
+    def check(self) -> None:
+        """Raise Unavailable if there is neither an installed nor an unpacked Postfix."""
+        installed_or_unpacked()
+
+    def version(self) -> str:
+        """The version, e.g. 3.7.11, as `postconf` tells it."""
+        root = installed_or_unpacked() or Path("/")
+        libraries = [root / "usr/lib/postfix", *sorted((root / "usr/lib").glob("*-linux-gnu"))]
+        path = ":".join(map(str, libraries))
+        argv = [str(root / "usr/sbin/postconf"), "-d", "-h", "mail_version"]
+        done = subprocess.run(
+            argv,
+            env={"LD_LIBRARY_PATH": path, "MAIL_CONFIG": str(Path(__file__).parent)},
+            capture_output=True,
+            check=False,
+            timeout=COMMAND_TIMEOUT,
+        )
+        if done.returncode:
+            raise Unavailable(f"Postfix does not run here: {done.stderr.decode().strip()}")
+        return done.stdout.decode().strip()
+
+    def start(self, room: Room, timers: Timers, routes: Sequence[Route]) -> None:
+        """Start `master` and return when it takes mail."""
+        room.install(installed_or_unpacked(), ACCOUNTS)
+        self._conf = room.work / "conf"
+        _make_directories(room.work)
+        for name, text in render(room.work, room.ca_file, room.smtp_port, timers, routes).items():
+            (self._conf / name).write_text(text)
+            os.utime(self._conf / name, (0, 0))  # Postfix waits while main.cf is 2 s young
+        # -s: in the foreground, log on stdout (what `postfix start-fg` runs; postfix-script)
+        self._master = room.spawn(["/usr/lib/postfix/sbin/master", "-c", str(self._conf), "-s"])
+        self._reader = threading.Thread(target=self._read, name="postfix-log", daemon=True)
+        self._reader.start()
+        self._up.wait(START_TIMEOUT)
+        if not self._running:
+            self.stop()
+            reason = self._last_words or f"no sign of life in {START_TIMEOUT:.0f} s"
+            raise AgentDied(f"Postfix did not start: {reason}")
+        socket.create_connection(DOOR, START_TIMEOUT).close()
+
+    def submit(self, envelope: Envelope) -> str:
+        """Hand in a message at port 25; the queue id of the reply."""
+        try:
+            reply = submit_by_smtp(*DOOR, envelope, COMMAND_TIMEOUT)
+        except OSError as error:  # smtplib's errors are, too
+            raise AgentDied(f"Postfix did not take the message: {error}") from error
+        queued_as = _QUEUED_AS.search(reply)
+        return queued_as[1] if queued_as else ""
+
+    def reports(self) -> Iterator[Report]:
+        """The log's statements, until Postfix ends."""
+        return iter(self._reports.get, None)
+
+    def queue(self) -> Sequence[InQueue]:
+        """What `postqueue -j` lists."""
+        return [parse_queue(line) for line in self._postqueue("-j").splitlines()]
+
+    def retry(self, queue_id: str) -> None:
+        """Flush one message, the destinations marked as dead included."""
+        self._postqueue("-i", queue_id)
+
+    def pass_time(self, seconds: float) -> None:
+        """Not possible: Postfix's clock is the machine's."""
+        raise Unavailable("Postfix's clock cannot be moved")
+
+    def stop(self) -> None:
+        """End `master`, which ends the others; whatever is left then falls with its session."""
+        if self._master is None:
+            return
+        self._master.terminate()
+        try:
+            self._master.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._master.pid, signal.SIGKILL)
+            self._master.wait()
+        if self._reader is not None:
+            self._reader.join(STOP_TIMEOUT)
+
+    def _postqueue(self, *words: str) -> str:
+        argv = ["postqueue", "-c", str(self._conf), *words]
+        done = subprocess.run(argv, capture_output=True, check=False, timeout=COMMAND_TIMEOUT)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise AgentDied(f"`postqueue {' '.join(words)}` failed: {said}")
+        return done.stdout.decode()
+
+    def _read(self) -> None:
+        """The reader's thread: the log, line by line, to its end."""
+        assert self._master is not None
+        assert self._master.stdout is not None
+        log = Maillog()
+        with self._master.stdout as lines:
+            for octets in lines:
+                line = octets.decode(errors="replace").rstrip()
+                if " daemon started " in line:
+                    self._running = True
+                    self._up.set()
+                if words := _LAST_WORDS.search(line):
+                    self._last_words = words[0]
+                for report in log.read(line):
+                    self._reports.put(report)
+        self._reports.put(None)
+        self._up.set()
+
+
+def installed_or_unpacked() -> Path | None:
+    """The tree of an unpacked Postfix; None if Postfix is installed. Raises Unavailable."""
+    if named := os.environ.get(TREE):
+        if not (Path(named) / "usr/sbin/postfix").is_file():
+            raise Unavailable(f"{TREE}={named} is no unpacked Postfix: it has no usr/sbin/postfix")
+        return Path(named)
+    if Path("/usr/sbin/postfix").is_file():
+        return None
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    tree = Path(base) / "mailflow-conformance" / "agents" / "postfix"
+    if not (tree / "usr/sbin/postfix").is_file():
+        raise Unavailable(_MISSING)
+    return tree
+
+
+def parse_queue(line: str) -> InQueue:
+    """One message of `postqueue -j` (postqueue(1), JSON object format)."""
+    entry = json.loads(line)
+    waiting = tuple(recipient["address"] for recipient in entry["recipients"])
+    return InQueue(entry["queue_id"], waiting)
+
+
+def _make_directories(work: Path) -> None:
+    """The queue and data directories, with the owners and modes of Postfix's own scripts.
+
+    `master` makes none of them: `postfix check` does, which costs more than all the rest.
+    """
+    (work / "conf").mkdir()
+    spool = work / "spool"
+    modes = {name: (0o700, -1) for name in _PRIVATE}
+    group = grp.getgrnam("postdrop").gr_gid
+    modes |= {"maildrop": (0o730, group), "public": (0o710, group)}
+    (spool / "pid").mkdir(parents=True)
+    for path, (mode, gid) in {
+        work / "data": (0o700, -1),
+        **{spool / name: wanted for name, wanted in modes.items()},
+    }.items():
+        path.mkdir()
+        path.chmod(mode)
+        shutil.chown(path, "postfix")
+        os.chown(path, -1, gid)

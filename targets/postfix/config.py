@@ -1,0 +1,77 @@
+"""Postfix's configuration files, out of templates, timers and routes. No I/O but the templates'.
+
+Sources: postconf(5), transport(5), TLS_README ("TLS policy table").
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from model.timers import Timers
+from model.tls import Tls
+from targets.base import Route
+
+HERE = Path(__file__).parent
+
+
+def render(
+    work: Path, ca_file: Path, port: int, timers: Timers, routes: Sequence[Route]
+) -> Mapping[str, str]:
+    """The files of the configuration directory, by name."""
+    main = (HERE / "main.cf").read_text()
+    return {
+        "main.cf": main.format(
+            work=work,
+            ca_file=ca_file,
+            port=port,
+            connect=seconds(timers.connect),
+            reply=seconds(timers.reply),
+            lifetime=seconds(timers.lifetime),
+            retry=seconds(timers.retry),
+        ),
+        "master.cf": (HERE / "master.cf").read_text(),
+        "transport": _table(
+            (route.domain, "smtp:" + ", ".join(next_hops(route)))
+            for route in routes
+            if route.smart_hosts
+        ),
+        "tls_policy": _table(
+            (next_hop, tls_policy(route)) for route in routes for next_hop in next_hops(route)
+        ),
+    }
+
+
+def next_hops(route: Route) -> list[str]:
+    """Where the route's mail goes next, in Postfix's form.
+
+    Brackets mean that no MX record is looked up: a smart host is named by its A record or
+    address. Without smart hosts it is the domain itself, by MX. The TLS policy table is asked
+    with exactly this form, brackets and all.
+    """
+    return [f"[{host.strip('[]')}]" for host in route.smart_hosts] or [route.domain]
+
+
+def tls_policy(route: Route) -> str:
+    """The policy table's value for the route's TLS setting.
+
+    CERTIFICATE becomes `verify`, which asks for more: Postfix has no level that checks the chain
+    and not the name. A leading dot matches every name below, a certificate's `*.` among them.
+    """
+    match route.tls:
+        case Tls.NONE:
+            return "may"
+        case Tls.ENCRYPT:
+            return "encrypt"
+        case Tls.CERTIFICATE:
+            return "verify"
+        case Tls.DOMAIN:
+            return f"secure match={route.tls_domain.removeprefix('*')}"
+
+
+def seconds(duration: float) -> str:
+    """A duration in Postfix's notation, which knows whole seconds only, at least one."""
+    return f"{max(1, math.ceil(duration))}s"
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"{key} {value}\n" for key, value in rows)

@@ -1,0 +1,147 @@
+"""The agent: takes mail, lets the queue deliver it, says what becomes of it, writes NDRs.
+
+Theory of operation
+-------------------
+An agent is put together from parts, each made by a factory in `Parts`. A variant of the agent
+is a subclass with other parts. What holds always: each attempt gives one report for each
+recipient; a recipient that is lost is mentioned in one NDR, unless its sender is null; an NDR
+is a message in the same queue.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from model.report import Report, Source, State
+from targets.base import InQueue
+from targets.reference.clock import Clock
+from targets.reference.config import Config
+from targets.reference.courier import Courier
+from targets.reference.dialect import Dialect, Statement
+from targets.reference.ndr import Lost, Writer
+from targets.reference.outcome import Failure, Outcome, Outcomes
+from targets.reference.policy import Policy
+from targets.reference.queue import Fate, Message, Queue
+from targets.reference.resolver import Resolver
+from targets.reference.tls import Contexts
+
+Say = Callable[[Report], None]
+"""Where reports go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an agent is made of; give another class to change one thing."""
+
+    policy: Callable[[], Policy] = Policy
+    dialect: Callable[[], Dialect] = Dialect
+    resolver: Callable[[tuple[str, int], float], Resolver] = Resolver
+    contexts: Callable[[str], Contexts] = Contexts
+    courier: Callable[[Config, Resolver, Policy, Contexts], Courier] = Courier
+    queue: Callable[..., Queue] = Queue
+    writer: Callable[[str], Writer] = Writer
+
+
+class Agent:
+    """The delivery agent; to be made and used inside a running event loop."""
+
+    parts = Parts()
+
+    def __init__(self, config: Config, say: Say, clock: Clock | None = None) -> None:
+        parts = self.parts
+        self.config = config
+        self.clock = clock or Clock()
+        self.policy = parts.policy()
+        self.dialect = parts.dialect()
+        self.writer = parts.writer(config.name)
+        self._say = say
+        resolver = parts.resolver(config.dns, config.timers.dns)
+        contexts = parts.contexts(config.ca_file)
+        self.courier = parts.courier(config, resolver, self.policy, contexts)
+        self.queue = parts.queue(self.clock, self.policy, self.attempt, self)
+
+    # What the administrator and the submitter may do
+
+    def submit(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
+        """Take a message; its queue id."""
+        queue_id = secrets.token_hex(8).upper()
+        message = Message(
+            queue_id, sender, tuple(recipients), content, self.clock.now(), self.clock.date()
+        )
+        self.queue.add(message, self.lifetime)
+        return queue_id
+
+    def retry(self, queue_id: str) -> None:
+        """Try a message again now."""
+        self.queue.retry(queue_id)
+
+    def advance(self, seconds: float) -> None:
+        """Let the clock run ahead."""
+        self.clock.advance(seconds)
+
+    def waiting(self) -> list[InQueue]:
+        """What the queue holds."""
+        return self.queue.waiting()
+
+    # What the queue asks for and tells
+
+    def lifetime(self, domain: str) -> float:
+        """Seconds that mail for a domain may wait."""
+        return self.config.route(domain).lifetime
+
+    async def attempt(self, message: Message, domain: str, recipients: Sequence[str]) -> Outcomes:
+        """One attempt for one domain."""
+        content = self.policy.content(message.content)
+        route = self.config.route(domain)
+        return await self.courier.deliver(message.sender, recipients, content, route)
+
+    def told(self, message: Message, fates: Sequence[Fate]) -> None:
+        """Report what became of recipients, and return what is lost."""
+        for fate in fates:
+            self._say(self.report(message, fate))
+        lost = [
+            self._lost(fate.recipient, fate.state, fate.outcome)
+            for fate in fates
+            if fate.state in (State.RETURNED, State.EXPIRED) and isinstance(fate.outcome, Failure)
+        ]
+        if lost:
+            self.give_back(message, lost)
+
+    def report(self, message: Message, fate: Fate) -> Report:
+        """The report on one recipient."""
+        said = self.statement(fate.state, fate.outcome)
+        server = fate.outcome.server
+        return Report(
+            fate.recipient,
+            fate.state,
+            said.smtp,
+            said.enhanced,
+            said.text,
+            server.host,
+            server.ip,
+            Source.API,
+            message.queue_id,
+        )
+
+    def statement(self, state: State, outcome: Outcome) -> Statement:
+        """The dialect's words for an outcome in a state."""
+        if not isinstance(outcome, Failure):
+            said = str(outcome.reply)
+            return Statement(250, outcome.reply.enhanced, said, said)
+        if state is State.EXPIRED:
+            return self.dialect.expired(outcome)
+        if state is State.RETURNED:
+            return self.dialect.returned(outcome)
+        return self.dialect.queued(outcome)
+
+    def _lost(self, recipient: str, state: State, failure: Failure) -> Lost:
+        final = self.statement(state, failure)
+        last = final if state is State.RETURNED else self.dialect.queued(failure)
+        return Lost(recipient, final, last, failure)
+
+    def give_back(self, message: Message, lost: Sequence[Lost]) -> None:
+        """Send the NDRs that the loss is worth, from the null sender."""
+        for _ in range(self.policy.ndrs(message.sender)):
+            name = secrets.token_hex(8)
+            content = self.writer.write(message, lost, self.clock.date(), name)
+            self.submit("", (message.sender,), content)

@@ -1,0 +1,223 @@
+"""One SMTP session with one server.
+
+Theory of operation
+-------------------
+A session is made -> opened -> (secured) -> used for one transaction -> left. Only its courier
+moves it on. Every step that fails before MAIL is answered raises `Broken` with a failure that
+says the stage, the kind and the peer's reply; from then on each recipient has an outcome of its
+own. Whatever happens, `leave` or `abort` closes the connection, and how QUIT fares never matters.
+
+aiosmtplib's protocol does the framing; its `SMTP` class would send EHLO and close by itself,
+and hide at which stage a connection broke.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Sequence
+from typing import NoReturn
+
+from aiosmtplib.errors import SMTPResponseException
+from aiosmtplib.esmtp import parse_esmtp_extensions
+from aiosmtplib.protocol import SMTPProtocol
+from aiosmtplib.response import SMTPResponse
+
+from model.timers import Timers
+from targets.reference import tls
+from targets.reference.dial import dial
+from targets.reference.outcome import Broken, Failure, Kind, Outcome, Reply, Sent, Server, Stage
+
+
+class Session:
+    """A session with `server` as the client `name`."""
+
+    def __init__(self, server: Server, name: str, timers: Timers) -> None:
+        self.server = server
+        self._name = name
+        self._timers = timers
+        self._wire = SMTPProtocol(asyncio.get_running_loop())
+        self._capabilities: frozenset[str] = frozenset()
+
+    # Before the transaction
+
+    async def open(self) -> None:
+        """Connect and read the greeting. Raises Broken."""
+        sock = await dial(self.server, self._timers.connect)
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.create_connection(lambda: self._wire, sock=sock)
+        except OSError as error:
+            sock.close()
+            self._break(Stage.GREETING, Kind.CLOSED, cause=error)
+        greeting = await self._reply(
+            Stage.GREETING, self._wire.read_response(timeout=self._timers.reply)
+        )
+        self._want(greeting, 220, Stage.GREETING)
+
+    async def hello(self) -> None:
+        """Say EHLO, or HELO to whoever does not know EHLO. Raises Broken."""
+        reply = await self._say(Stage.EHLO, "EHLO", self._name)
+        if 500 <= reply.code < 600:
+            self._capabilities = frozenset()
+            self._want(await self._say(Stage.EHLO, "HELO", self._name), 250, Stage.EHLO)
+            return
+        self._want(reply, 250, Stage.EHLO)
+        self._capabilities = frozenset(parse_esmtp_extensions(reply.text)[0])
+
+    def offers(self, capability: str) -> bool:
+        """Whether the server's last EHLO reply has the keyword."""
+        return capability.lower() in self._capabilities
+
+    async def starttls(self, context: ssl.SSLContext, sni: str | None) -> None:
+        """Ask for TLS and take part in the handshake. Raises Broken.
+
+        A refusal (stage STARTTLS, kind TLS_REFUSED) leaves the session usable in clear.
+        """
+        try:
+            await self._wire.start_tls(context, sni, timeout=self._timers.reply)
+        except SMTPResponseException as error:
+            kind = Kind.TLS_REFUSED if error.code >= 400 else Kind.GARBAGE
+            self._break(Stage.STARTTLS, kind, Reply(error.code, error.message), cause=error)
+        except ssl.SSLCertVerificationError as error:
+            self._break(Stage.HANDSHAKE, Kind.CERTIFICATE, detail=tls.word(error), cause=error)
+        except ssl.SSLEOFError as error:
+            self._break(Stage.HANDSHAKE, Kind.CLOSED, cause=error)
+        except ssl.SSLError as error:
+            self._break(Stage.HANDSHAKE, Kind.TLS_FAILED, detail=str(error), cause=error)
+        except OSError as error:
+            self._break(_tls_stage(error), _kind_of_loss(error), cause=error)
+        self._capabilities = frozenset()
+        if self._tls is None:
+            self._break(Stage.HANDSHAKE, Kind.CLOSED)
+
+    def check_name(self, wanted: str) -> None:
+        """Raise Broken if the verified certificate is not for the wanted name."""
+        assert self._tls is not None, "the name is checked after the handshake"
+        shown = tls.presented(self._tls)
+        if not shown.covers(wanted):
+            self._break(Stage.HANDSHAKE, Kind.CERTIFICATE, detail=shown.mismatch(wanted))
+
+    # The transaction
+
+    async def transact(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        """Hand the message over; the outcome of each recipient.
+
+        Raises Broken if the connection is lost before MAIL is answered.
+        """
+        reply = await self._say(Stage.MAIL, f"MAIL FROM:<{sender}>{self._body_type(content)}")
+        if reply.code >= 300:
+            return dict.fromkeys(recipients, self._refusal(Stage.MAIL, reply))
+        outcomes: dict[str, Outcome] = {}
+        try:
+            for recipient in recipients:
+                reply = await self._say(Stage.RCPT, f"RCPT TO:<{recipient}>")
+                if reply.code >= 300:
+                    outcomes[recipient] = self._refusal(Stage.RCPT, reply)
+            accepted = [r for r in recipients if r not in outcomes]
+            if accepted:
+                outcomes |= dict.fromkeys(accepted, await self._send(content))
+        except Broken as lost:
+            for recipient in recipients:
+                outcomes.setdefault(recipient, lost.failure)
+        return outcomes
+
+    async def _send(self, content: bytes) -> Outcome:
+        reply = await self._say(Stage.DATA, "DATA")
+        if reply.code != 354:
+            return self._refusal(Stage.DATA, reply)
+        try:
+            self._wire.write(stuffed(content))
+        except ConnectionError as error:
+            self._break(Stage.DOT, Kind.CLOSED, cause=error)
+        reply = await self._reply(Stage.DOT, self._wire.read_response(self._timers.reply))
+        if reply.code >= 300:
+            return self._refusal(Stage.DOT, reply)
+        return Sent(self.server, reply)
+
+    # The end
+
+    async def leave(self) -> None:
+        """Say QUIT, whatever comes of it, and close."""
+        try:
+            await self._say(Stage.DOT, "QUIT")
+        except Broken:
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if isinstance(self._wire.transport, asyncio.WriteTransport):
+            self._wire.transport.abort()
+
+    # The wire
+
+    @property
+    def _tls(self) -> ssl.SSLObject | None:
+        transport = self._wire.transport
+        found = transport.get_extra_info("ssl_object") if transport is not None else None
+        return found if isinstance(found, ssl.SSLObject) else None
+
+    def _body_type(self, content: bytes) -> str:
+        return " BODY=8BITMIME" if self.offers("8bitmime") and not content.isascii() else ""
+
+    async def _say(self, stage: Stage, *words: str) -> Reply:
+        octets = " ".join(words).encode()
+        return await self._reply(
+            stage, self._wire.execute_command(octets, timeout=self._timers.reply)
+        )
+
+    async def _reply(self, stage: Stage, answer: Awaitable[SMTPResponse]) -> Reply:
+        try:
+            code, text = await answer
+        except SMTPResponseException as error:
+            self._break(stage, Kind.GARBAGE, detail=error.message, cause=error)
+        except OSError as error:
+            self._break(stage, _kind_of_loss(error), cause=error)
+        reply = Reply(code, text)
+        if not 200 <= code < 600:
+            self._break(stage, Kind.GARBAGE, reply)
+        return reply
+
+    def _want(self, reply: Reply, code: int, stage: Stage) -> None:
+        if reply.code != code:
+            raise Broken(self._refusal(stage, reply))
+
+    def _refusal(self, stage: Stage, reply: Reply) -> Failure:
+        kind = Kind.REPLY if reply.code >= 400 else Kind.GARBAGE
+        return Failure(stage, kind, self.server, reply)
+
+    def _break(
+        self,
+        stage: Stage,
+        kind: Kind,
+        reply: Reply | None = None,
+        *,
+        detail: str = "",
+        cause: Exception | None = None,
+    ) -> NoReturn:
+        raise Broken(Failure(stage, kind, self.server, reply, detail)) from cause
+
+
+def stuffed(content: bytes) -> bytes:
+    """The octets of a message on the wire, dots doubled and the final dot added (RFC 5321 4.5.2).
+
+    The content has CRLF line ends; one is added at its end if it is missing.
+    """
+    body = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
+    dotted = body.replace(b"\r\n.", b"\r\n..")
+    return (b"." if dotted.startswith(b".") else b"") + dotted + b".\r\n"
+
+
+def _kind_of_loss(error: OSError) -> Kind:
+    """How a connection was lost: aiosmtplib's exceptions are OSErrors too, with causes."""
+    if isinstance(error, TimeoutError):
+        return Kind.HUNG
+    cause = error.__cause__ or error
+    return Kind.RESET if isinstance(cause, ConnectionResetError) else Kind.CLOSED
+
+
+def _tls_stage(error: OSError) -> Stage:
+    """Whether a loss was during the handshake or still before the reply to STARTTLS."""
+    return Stage.HANDSHAKE if "upgrading" in str(error) else Stage.STARTTLS

@@ -1,0 +1,75 @@
+"""What the agent is told before it takes mail: servers, timers, routes, profile."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from model.timers import Timers
+from model.tls import Tls
+from targets.base import Route
+
+HOUR = 3600.0
+"""Seconds."""
+
+LIFETIMES = {"m365-2019": 48 * HOUR, "m365-2023": 24 * HOUR}
+"""How long mail may wait, by profile: 48 h until July 2019, 24 h since (MC173908)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The agent's configuration. `dns` is the only resolver; `name` is said in EHLO and in NDRs."""
+
+    dns: tuple[str, int]
+    smtp_port: int
+    ca_file: str
+    timers: Timers
+    routes: tuple[Route, ...] = ()
+    profile: str = "m365-2019"
+    name: str = "outbound.reference.test"
+
+    @property
+    def lifetime(self) -> float:
+        """Seconds that mail without a route of its own may wait."""
+        return LIFETIMES[self.profile]
+
+    def route(self, domain: str) -> Route:
+        """The route of a domain; without one: by MX, TLS opportunistic."""
+        wanted = domain.lower()
+        for route in self.routes:
+            if route.domain.lower() == wanted:
+                return route
+        return Route(domain, (), Tls.NONE, "", self.lifetime)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; what `from_json` reads."""
+        return asdict(self)
+
+
+def from_json(values: Mapping[str, Any]) -> Config:
+    """The configuration from plain values.
+
+    Raises KeyError or TypeError if values are missing, ValueError for an unknown profile.
+    """
+    if values["profile"] not in LIFETIMES:
+        known = ", ".join(LIFETIMES)
+        raise ValueError(f"there is no profile {values['profile']!r}; choose one of {known}")
+    host, port = values["dns"]
+    return Config(
+        dns=(str(host), int(port)),
+        smtp_port=int(values["smtp_port"]),
+        ca_file=str(values["ca_file"]),
+        timers=Timers(**values["timers"]),
+        routes=tuple(_route(route) for route in values["routes"]),
+        profile=values["profile"],
+        name=values["name"],
+    )
+
+
+def _route(values: Mapping[str, Any]) -> Route:
+    return Route(
+        domain=values["domain"],
+        smart_hosts=tuple(values["smart_hosts"]),
+        tls=Tls(values["tls"]),
+        tls_domain=values["tls_domain"],
+        lifetime=float(values["lifetime"]),
+    )

@@ -1,0 +1,202 @@
+"""One attempt: which hosts, which addresses, in which order, and over what kind of TLS.
+
+Theory of operation
+-------------------
+For each attempt the hosts of the route are found anew. Each address of each host is tried in
+turn until one answers MAIL; from then on that server's word counts. If none does, the last
+failure is the outcome. Nothing is raised: an error of our own is a failure too, with its
+traceback on stderr.
+"""
+
+import asyncio
+import ipaddress
+import sys
+import traceback
+from collections.abc import AsyncIterator, Sequence
+
+from targets.base import Route
+from targets.reference.client import Session
+from targets.reference.config import Config
+from targets.reference.outcome import (
+    Broken,
+    DnsProblem,
+    Failure,
+    Kind,
+    Outcome,
+    Outcomes,
+    Server,
+    Stage,
+)
+from targets.reference.policy import Policy
+from targets.reference.resolver import DnsFailure, NullMx, Resolver
+from targets.reference.tls import Contexts
+
+
+class Courier:
+    """Carries one message for one domain to whoever takes it."""
+
+    def __init__(
+        self, config: Config, resolver: Resolver, policy: Policy, contexts: Contexts
+    ) -> None:
+        self._config = config
+        self._resolver = resolver
+        self._policy = policy
+        self._contexts = contexts
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def deliver(
+        self, sender: str, recipients: Sequence[str], content: bytes, route: Route
+    ) -> Outcomes:
+        """Make one attempt; the outcome of each recipient."""
+        try:
+            return await self._attempt(sender, recipients, content, route)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the mail must stay in the queue
+            traceback.print_exc(file=sys.stderr)
+            failure = Failure(
+                Stage.INTERNAL, Kind.INTERNAL, Server(route.domain), detail=type(error).__name__
+            )
+            return dict.fromkeys(recipients, failure)
+
+    async def _attempt(
+        self, sender: str, recipients: Sequence[str], content: bytes, route: Route
+    ) -> Outcomes:
+        last = _dns_failure(DnsFailure(route.domain, DnsProblem.NO_RECORDS))
+        async for server in self.servers(route):
+            if isinstance(server, Server):
+                try:
+                    return await self._converse(server, sender, recipients, content, route)
+                except Broken as broken:
+                    last = broken.failure
+            else:
+                last = server
+            if not self._policy.tries_next(last):
+                break
+        return dict.fromkeys(recipients, last)
+
+    # Where to
+
+    async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
+        """The addresses to try, in order; a failure where a name gives none."""
+        for smart_host in route.smart_hosts:
+            async for server in self._smart_host(smart_host):
+                yield server
+        if not route.smart_hosts:
+            async for server in self._exchangers(await self._resolver.exchangers(route.domain)):
+                yield server
+
+    async def _smart_host(self, name: str) -> AsyncIterator[Server | Failure]:
+        """A smart host is an address in brackets, a host name, or else the owner of MX records."""
+        if literal := _literal(name):
+            yield self._server(literal, literal)
+            return
+        found: tuple[str, ...] | DnsFailure | NullMx = await self._resolver.addresses(name)
+        if isinstance(found, tuple):
+            for ip in found:
+                yield self._server(name, ip)
+            return
+        if isinstance(found, DnsFailure) and found.problem is DnsProblem.NO_RECORDS:
+            found = await self._resolver.mx_hosts(name)
+        async for server in self._exchangers(found):
+            yield server
+
+    async def _exchangers(
+        self, hosts: tuple[str, ...] | DnsFailure | NullMx
+    ) -> AsyncIterator[Server | Failure]:
+        if not isinstance(hosts, tuple):
+            yield _dns_failure(hosts)
+            return
+        for host in hosts:
+            found = await self._resolver.addresses(host)
+            if isinstance(found, DnsFailure):
+                yield _dns_failure(found)
+                continue
+            for ip in found:
+                yield self._server(host, ip)
+
+    def _server(self, host: str, ip: str) -> Server:
+        return Server(host, ip, self._config.smtp_port)
+
+    # What is said there
+
+    async def _converse(
+        self,
+        server: Server,
+        sender: str,
+        recipients: Sequence[str],
+        content: bytes,
+        route: Route,
+    ) -> dict[str, Outcome]:
+        """One session; a second one in clear where TLS was only a wish and could not be had."""
+        try:
+            session = await self.prepare(server, route, encrypt=True)
+        except Broken as broken:
+            if not self._policy.falls_back(route.tls, broken.failure):
+                raise
+            session = await self.prepare(server, route, encrypt=False)
+        try:
+            outcomes = await session.transact(sender, recipients, content)
+        except BaseException:
+            session.abort()
+            raise
+        self._dismiss(session)
+        return outcomes
+
+    async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
+        """A session ready for MAIL. Raises Broken."""
+        session = Session(server, self._config.name, self._config.timers)
+        try:
+            await session.open()
+            await session.hello()
+            if encrypt:
+                await self.secure(session, route)
+        except BaseException:
+            session.abort()
+            raise
+        return session
+
+    async def secure(self, session: Session, route: Route) -> None:
+        """Start TLS as the route demands, or where it is offered. Raises Broken."""
+        demanded = self._policy.demands_tls(route.tls)
+        if not session.offers("starttls"):
+            if demanded:
+                raise Broken(Failure(Stage.STARTTLS, Kind.TLS_NOT_OFFERED, session.server))
+            return
+        try:
+            await self._start_tls(session, route)
+        except Broken as broken:
+            if demanded or broken.failure.kind is not Kind.TLS_REFUSED:
+                raise
+            return
+        await session.hello()
+
+    async def _start_tls(self, session: Session, route: Route) -> None:
+        checked = self._policy.checks_chain(route.tls)
+        context = self._contexts.verifying if checked else self._contexts.blind
+        await session.starttls(context, _sni(session.server))
+        if self._policy.checks_name(route.tls):
+            session.check_name(route.tls_domain)
+
+    def _dismiss(self, session: Session) -> None:
+        """Let the session say QUIT by itself: the outcome does not wait for it."""
+        task = asyncio.create_task(session.leave())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+
+def _dns_failure(why: DnsFailure | NullMx) -> Failure:
+    server = Server(why.name.rstrip("."))
+    if isinstance(why, NullMx):
+        return Failure(Stage.DNS, Kind.NULL_MX, server)
+    return Failure(Stage.DNS, Kind.DNS, server, detail=why.problem)
+
+
+def _literal(name: str) -> str:
+    """The address in brackets (RFC 5321 section 4.1.3); empty if it is a name."""
+    if not (name.startswith("[") and name.endswith("]")):
+        return ""
+    return str(ipaddress.ip_address(name[1:-1].removeprefix("IPv6:")))
+
+
+def _sni(server: Server) -> str | None:
+    """The host name connected to; an address is never sent (RFC 6066 section 3)."""
+    return server.host if server.host != server.ip else None

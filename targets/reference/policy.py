@@ -1,0 +1,80 @@
+"""Every decision in which a delivery agent may go wrong, one small method each.
+
+Theory of operation
+-------------------
+The machines (queue, courier, session) ask the policy and obey. It has no state. An agent that
+decides one thing differently is a subclass with one method.
+"""
+
+from model.report import State
+from model.tls import Tls
+from targets.reference.outcome import Failure, Kind, Stage
+
+MINUTE = 60.0
+"""Seconds."""
+
+PAUSES = (5 * MINUTE, 15 * MINUTE, 15 * MINUTE, 15 * MINUTE)
+"""Seconds between the first attempts; afterwards `LAST_PAUSE`. Exchange Online documents none;
+these follow Exchange Server's transient retry interval and the DANE schedule."""
+LAST_PAUSE = 60 * MINUTE
+
+
+class Policy:
+    """The right decisions."""
+
+    def pause(self, attempts: int) -> float:
+        """Seconds to wait after so many failed attempts (RFC 5321 section 4.5.4.1)."""
+        return PAUSES[attempts - 1] if attempts <= len(PAUSES) else LAST_PAUSE
+
+    def is_over(self, age: float, lifetime: float) -> bool:
+        """Whether mail of this age (seconds) has waited long enough."""
+        return age >= lifetime
+
+    def is_permanent(self, failure: Failure) -> bool:
+        """Whether to give up at once; everything but a 5yz in a transaction may pass.
+
+        A 5yz greeting says something about the server, not about the recipient.
+        """
+        if failure.kind is Kind.NULL_MX:
+            return True
+        if failure.kind is not Kind.REPLY or failure.reply is None:
+            return False
+        transaction = failure.stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
+        return transaction and not failure.reply.transient
+
+    def stays(self, state: State) -> bool:
+        """Whether the recipient stays in the queue in this state."""
+        return state is State.DEFERRED
+
+    def tries_next(self, failure: Failure) -> bool:
+        """Whether to try the next address after a failure before MAIL was answered.
+
+        RFC 5321 section 5.1: every address, until one works. Once a server has answered MAIL,
+        its word counts and nobody else is asked in this attempt.
+        """
+        return True
+
+    def ndrs(self, sender: str) -> int:
+        """How many NDRs a lost message is worth; none to a null sender (RFC 5321 section 6.1)."""
+        return 1 if sender else 0
+
+    def content(self, content: bytes) -> bytes:
+        """What is sent: the message as it was handed in."""
+        return content
+
+    def demands_tls(self, setting: Tls) -> bool:
+        """Whether mail may leave over TLS only."""
+        return setting is not Tls.NONE
+
+    def checks_chain(self, setting: Tls) -> bool:
+        """Whether the certificate must have a trusted chain and be in its time."""
+        return setting in (Tls.CERTIFICATE, Tls.DOMAIN)
+
+    def checks_name(self, setting: Tls) -> bool:
+        """Whether the certificate must be for TlsDomain."""
+        return setting is Tls.DOMAIN
+
+    def falls_back(self, setting: Tls, failure: Failure) -> bool:
+        """Whether to connect again in clear after TLS could not be started."""
+        attempted = failure.stage in (Stage.STARTTLS, Stage.HANDSHAKE)
+        return attempted and not self.demands_tls(setting)

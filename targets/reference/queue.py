@@ -1,0 +1,161 @@
+"""The queue: what waits, when it is tried again, and when it is given up.
+
+Theory of operation
+-------------------
+A message is split into parcels, one a recipient domain; each parcel is one task. A task
+attempts, settles each recipient's fate, and waits on the clock for the next attempt, for the
+end of the lifetime, or for an order. Only the task changes its parcel, so an order given during
+an attempt is carried out right after it.
+
+States of a recipient: waiting -> delivered | returned | expired; there is no way back, and each
+change is told once. A parcel is gone when nobody waits in it any more.
+"""
+
+import asyncio
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from model.report import State
+from targets.base import InQueue
+from targets.reference.clock import Clock
+from targets.reference.outcome import Failure, Outcome, Outcomes
+from targets.reference.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message taken on: its envelope and content, and when it came (clock and date)."""
+
+    queue_id: str
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    arrived: float
+    date: datetime
+
+
+@dataclass(slots=True, eq=False)
+class Parcel:
+    """What is left to do for one domain of one message; `lifetime` in seconds."""
+
+    message: Message
+    domain: str
+    lifetime: float
+    waiting: list[str]
+    attempts: int = 0
+    last: dict[str, Failure] = field(default_factory=dict)
+    order: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def end(self) -> float:
+        """When, by the clock, its lifetime is over."""
+        return self.message.arrived + self.lifetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a recipient in one attempt, or at the end of the lifetime."""
+
+    recipient: str
+    state: State
+    outcome: Outcome
+
+
+class Listener(Protocol):
+    """Is told everything that becomes of a message."""
+
+    def told(self, message: Message, fates: Sequence[Fate]) -> None:
+        """The fates of some recipients, settled at the same moment."""
+
+
+Attempt = Callable[[Message, str, Sequence[str]], Awaitable[Outcomes]]
+"""Makes one attempt for a message, a domain, and the recipients there. Does not raise."""
+
+
+class Queue:
+    """Keeps parcels and lets each live its life."""
+
+    def __init__(self, clock: Clock, policy: Policy, attempt: Attempt, listener: Listener) -> None:
+        self._clock = clock
+        self._policy = policy
+        self._attempt = attempt
+        self._listener = listener
+        self._parcels: dict[Parcel, asyncio.Task[None]] = {}
+
+    def add(self, message: Message, lifetime: Callable[[str], float]) -> None:
+        """Take a message on; `lifetime` gives the seconds for a domain."""
+        for domain, recipients in by_domain(message.recipients).items():
+            parcel = Parcel(message, domain, lifetime(domain), recipients)
+            self._parcels[parcel] = asyncio.create_task(self._live(parcel))
+
+    def retry(self, queue_id: str) -> None:
+        """Order an attempt now; nothing happens if the message is gone."""
+        for parcel in self._parcels:
+            if parcel.message.queue_id == queue_id:
+                parcel.order.set()
+
+    def waiting(self) -> list[InQueue]:
+        """The messages in the queue, each with the recipients that wait."""
+        found: dict[str, tuple[str, ...]] = {}
+        for parcel in self._parcels:
+            name = parcel.message.queue_id
+            found[name] = (*found.get(name, ()), *parcel.waiting)
+        return [InQueue(name, recipients) for name, recipients in found.items() if recipients]
+
+    async def _live(self, parcel: Parcel) -> None:
+        try:
+            while parcel.waiting:
+                await self._try(parcel)
+                if parcel.waiting:
+                    await self._pause(parcel)
+        finally:
+            del self._parcels[parcel]
+
+    async def _try(self, parcel: Parcel) -> None:
+        parcel.order.clear()
+        parcel.attempts += 1
+        recipients = tuple(parcel.waiting)
+        outcomes = await self._attempt(parcel.message, parcel.domain, recipients)
+        self._settle(parcel, [self._fate(parcel, r, outcomes[r]) for r in recipients])
+
+    async def _pause(self, parcel: Parcel) -> None:
+        due = self._clock.now() + self._policy.pause(parcel.attempts)
+        await self._clock.wait_until(min(due, parcel.end), parcel.order)
+        if self._over(parcel):
+            fates = [Fate(r, State.EXPIRED, parcel.last[r]) for r in parcel.waiting]
+            self._settle(parcel, fates)
+
+    def _over(self, parcel: Parcel) -> bool:
+        age = self._clock.now() - parcel.message.arrived
+        return self._policy.is_over(age, parcel.lifetime)
+
+    def _fate(self, parcel: Parcel, recipient: str, outcome: Outcome) -> Fate:
+        if not isinstance(outcome, Failure):
+            return Fate(recipient, State.DELIVERED, outcome)
+        if self._policy.is_permanent(outcome):
+            return Fate(recipient, State.RETURNED, outcome)
+        state = State.EXPIRED if self._over(parcel) else State.DEFERRED
+        return Fate(recipient, state, outcome)
+
+    def _settle(self, parcel: Parcel, fates: Sequence[Fate]) -> None:
+        for fate in fates:
+            if isinstance(fate.outcome, Failure):
+                parcel.last[fate.recipient] = fate.outcome
+            if not self._policy.stays(fate.state):
+                parcel.waiting.remove(fate.recipient)
+        try:
+            self._listener.told(parcel.message, fates)
+        except Exception:  # noqa: BLE001 - a notice that cannot be written must not stop the mail
+            traceback.print_exc(file=sys.stderr)
+
+
+def by_domain(recipients: Sequence[str]) -> dict[str, list[str]]:
+    """The recipients of each domain, each once, in the order given."""
+    found: dict[str, list[str]] = {}
+    for recipient in dict.fromkeys(recipients):
+        found.setdefault(recipient.rpartition("@")[2].lower(), []).append(recipient)
+    return found

@@ -1,0 +1,106 @@
+"""TLS settings as contexts, and the certificate checks that OpenSSL leaves to us.
+
+none and encrypt look at no certificate; certificate wants a trusted chain in its time and any
+name; domain wants also a name that matches TlsDomain (Set-OutboundConnector, TlsSettings).
+"""
+
+import hashlib
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+EXPIRED = "CertificateExpired"
+NOT_YET_VALID = "CertificateNotYetValid"
+UNTRUSTED = "UntrustedRoot"
+MISMATCH = "SubjectMismatch"
+INVALID = "CertificateInvalid"
+
+_WORDS = {10: EXPIRED, 9: NOT_YET_VALID, **dict.fromkeys((2, 18, 19, 20, 21), UNTRUSTED)}
+"""By OpenSSL's X509_V_ERR_* numbers (openssl-verification-options)."""
+
+
+class Contexts:
+    """The two client contexts that are needed, made once each."""
+
+    def __init__(self, ca_file: str) -> None:
+        self._ca_file = ca_file
+
+    @cached_property
+    def blind(self) -> ssl.SSLContext:
+        """Encrypts and looks at no certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+
+    @cached_property
+    def verifying(self) -> ssl.SSLContext:
+        """Wants a chain to the CA file, in its time; the name is looked at afterwards."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(self._ca_file)
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """Of a verified certificate: the names it is for, its subject, its SHA-1 thumbprint."""
+
+    names: tuple[str, ...]
+    subject: str
+    thumbprint: str
+
+    def covers(self, wanted: str) -> bool:
+        """Whether it is for the wanted name."""
+        return any(matches(name, wanted) for name in self.names)
+
+    def mismatch(self, wanted: str) -> str:
+        """Exchange's words for a certificate with another name."""
+        return (
+            f"{MISMATCH} Expected Subject: {wanted}. "
+            f"Presented Subject: {self.subject}. Thumbprint: {self.thumbprint}."
+        )
+
+
+def presented(session: ssl.SSLObject) -> Presented:
+    """What the peer of an established, verified session presented."""
+    fields: Mapping[str, Any] = session.getpeercert() or {}
+    der = session.getpeercert(binary_form=True) or b""
+    digest = hashlib.sha1(der, usedforsecurity=False).hexdigest().upper()
+    return Presented(tuple(names(fields)), _subject(fields), digest)
+
+
+def names(fields: Mapping[str, Any]) -> list[str]:
+    """The dNSName SANs; the common names only if there is none (RFC 6125 section 6.4.4)."""
+    sans = [value for kind, value in fields.get("subjectAltName", ()) if kind == "DNS"]
+    return sans or list(_values(fields, "commonName"))
+
+
+def matches(name: str, wanted: str) -> bool:
+    """Whether a certificate's name covers TlsDomain; either may have a wildcard as first label.
+
+    A wildcard stands for exactly one label (RFC 6125 section 6.4.3).
+    """
+    have, want = _labels(name), _labels(wanted)
+    if len(have) != len(want) or have[1:] != want[1:]:
+        return False
+    return have[0] == want[0] or (len(have) > 1 and "*" in (have[0], want[0]))
+
+
+def word(error: ssl.SSLCertVerificationError) -> str:
+    """Exchange's word for a refused chain."""
+    return _WORDS.get(error.verify_code, INVALID)
+
+
+def _labels(name: str) -> list[str]:
+    return name.rstrip(".").lower().split(".")
+
+
+def _values(fields: Mapping[str, Any], wanted: str) -> Iterable[str]:
+    return (v for part in fields.get("subject", ()) for key, v in part if key == wanted)
+
+
+def _subject(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"CN={value}" for value in _values(fields, "commonName")) or "(none)"
