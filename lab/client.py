@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from lab.lab import LabBroken
-from lab.process import Broke, Done, Settled, Spec
+from lab.messages import Broke, Done, Settled, Spec
 from lab.sealed import command
 from model.trace import Trace
 

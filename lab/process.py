@@ -6,9 +6,6 @@ pytest starts this module (in a sealed room as PID 1, see `lab/sealed.py`), send
 reads messages until `Done`. Two threads serve the pipe, so that the loop never waits for pytest:
 one sends, one listens. When the pipe closes, by whatever death on the other side, the listening
 thread ends this process at once; in a sealed room the kernel then takes everything with it.
-
-Messages: Ready, then one Settled or Broke per scenario in the order of their settling, then Done.
-A Broke without an id is about the whole lab.
 """
 
 import asyncio
@@ -21,62 +18,18 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from fakes.pki import Pki
-from lab.lab import Lab, LabBroken, Order
+from lab.lab import Lab, LabBroken
+from lab.messages import Broke, Done, Message, Settled, Spec
 from lab.open import OpenRoom
 from lab.pace import PACES
 from lab.room import AgentDied, Unavailable
 from lab.sealed import SealedRoom, seal
 from model.trace import Trace
 from targets.base import load
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What a lab process is told: the target's name, the room, the pace, and the order."""
-
-    target: str
-    sealed: bool
-    port: int
-    pace: str
-    order: Order
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """One scenario's evidence."""
-
-    id: str
-    trace: Trace
-
-
-@dataclass(frozen=True, slots=True)
-class Broke:
-    """What went wrong, in a sentence; `id` empty: for the whole lab."""
-
-    id: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The end: strays that belong to no scenario, and what the lab itself cost.
-
-    `cpu` is the lab's own processor time in seconds (the agent's excluded), `wall` how long it
-    ran, `memory` its peak resident size in KiB, `ready` the seconds from start to first launch.
-    """
-
-    strays: tuple[str, ...]
-    cpu: float
-    wall: float
-    memory: int
-
-
-Message = Settled | Broke | Done
 
 
 class Pipe:

@@ -10,7 +10,6 @@ States: made -> started -> stopped. The last fatal line is kept, to be an AgentD
 """
 
 import contextlib
-import grp
 import json
 import os
 import queue
@@ -41,9 +40,12 @@ _MISSING = (
     "Postfix is not on this machine: install it with `apt-get install postfix`, "
     "or unpack its package without installing it with `make agent NAME=postfix`."
 )
-_PRIVATE = (
-    "active bounce corrupt defer deferred flush hold incoming private saved trace"  # 0700
-).split()
+_DIRECTORIES = {
+    **dict.fromkeys(("active", "bounce", "corrupt", "defer", "deferred", "flush"), 0o700),
+    **dict.fromkeys(("hold", "incoming", "private", "saved", "trace"), 0o700),
+    "maildrop": 0o730,
+    "public": 0o710,
+}
 _QUEUED_AS = re.compile(r"queued as (\w+)")
 _LAST_WORDS = re.compile(r"(?:fatal|panic|error): .*")
 
@@ -199,16 +201,9 @@ def _make_directories(work: Path) -> None:
     `master` makes none of them: `postfix check` does, which costs more than all the rest.
     """
     (work / "conf").mkdir()
-    spool = work / "spool"
-    modes = {name: (0o700, -1) for name in _PRIVATE}
-    group = grp.getgrnam("postdrop").gr_gid
-    modes |= {"maildrop": (0o730, group), "public": (0o710, group)}
-    (spool / "pid").mkdir(parents=True)
-    for path, (mode, gid) in {
-        work / "data": (0o700, -1),
-        **{spool / name: wanted for name, wanted in modes.items()},
-    }.items():
+    (work / "spool/pid").mkdir(parents=True)
+    queues = {work / "spool" / name: mode for name, mode in _DIRECTORIES.items()}
+    for path, mode in {work / "data": 0o700, **queues}.items():
         path.mkdir()
+        shutil.chown(path, "postfix", "postdrop")
         path.chmod(mode)
-        shutil.chown(path, "postfix")
-        os.chown(path, -1, gid)

@@ -1,0 +1,228 @@
+"""A message's life in the queue, and its NDR, with a fake courier and a manual clock."""
+
+import asyncio
+import email
+import email.policy
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from email.message import EmailMessage
+
+import pytest
+
+from model.ndr import read_notices
+from model.report import Report, State
+from model.timers import Timers
+from model.tls import Tls
+from targets.base import Route
+from targets.reference.agent import Agent
+from targets.reference.clock import Clock
+from targets.reference.config import Config, from_json
+from targets.reference.dialect import Dialect
+from targets.reference.ndr import Lost, Writer
+from targets.reference.outcome import Failure, Kind, Outcome, Outcomes, Reply, Sent, Server, Stage
+from targets.reference.queue import Message, by_domain
+
+HOUR = 3600.0
+SERVER = Server("mx.d.test", "127.0.0.9", 25)
+REFUSED = Failure(Stage.CONNECT, Kind.REFUSED, SERVER)
+UNKNOWN = Failure(Stage.RCPT, Kind.REPLY, SERVER, Reply(550, "5.1.1 unknown"))
+SENT = Sent(SERVER, Reply(250, "2.0.0 ok"))
+TIMERS = Timers(dns=1, connect=1, reply=1, lifetime=1, retry=1)
+CONTENT = b"Subject: one\r\nX-Odd: \xff\r\n\r\nbody\r\n"
+
+Answer = Callable[[str], Outcome]
+
+
+class Bench:
+    """An agent whose attempts are answered by a function, and everything that it did."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.attempts: list[str] = []
+        self.returned: list[bytes] = []
+        self.reports: list[Report] = []
+        self.clock = Clock(lambda: 0.0, lambda: 0.0)
+        route = Route("d.test", ("h.test",), Tls.NONE, "", 24 * HOUR)
+        config = Config(("127.0.0.1", 53), 25, "ca.pem", TIMERS, (route,))
+        bench = self
+
+        class Faked(Agent):
+            async def attempt(
+                self, message: Message, domain: str, recipients: Sequence[str]
+            ) -> Outcomes:
+                return bench.attempt(message, recipients)
+
+        self.agent = Faked(config, self.reports.append, self.clock)
+
+    def attempt(self, message: Message, recipients: Sequence[str]) -> Outcomes:
+        """Answer, and keep what comes back to the sender."""
+        self.attempts += recipients
+        if message.recipients == ("s@home.test",):
+            self.returned.append(message.content)
+            return {"s@home.test": SENT}
+        return {r: self.answer(r) for r in recipients}
+
+    def states(self, recipient: str = "u@d.test") -> list[State]:
+        """What was said of a recipient, in order."""
+        return [r.state for r in self.reports if r.recipient == recipient]
+
+    async def rest(self) -> None:
+        """Let every task run until it waits."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+def run(answer: Answer, scene: Callable[[Bench], Awaitable[None]]) -> Bench:
+    async def play() -> Bench:
+        bench = Bench(answer)
+        await scene(bench)
+        return bench
+
+    return asyncio.run(play())
+
+
+def test_a_transient_failure_is_retried_and_returned_at_the_end() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.agent.submit("s@home.test", ["u@d.test"], CONTENT)
+        await bench.rest()
+        bench.clock.advance(23 * HOUR)
+        await bench.rest()
+        assert bench.states() == [State.DEFERRED] * 2
+        assert not bench.returned
+        bench.clock.advance(HOUR)
+        await bench.rest()
+
+    bench = run(lambda _: REFUSED, scene)
+    assert bench.states() == [State.DEFERRED, State.DEFERRED, State.EXPIRED]
+    assert len(bench.returned) == 1
+    assert not bench.agent.waiting()
+
+
+def test_an_ndr_names_recipient_status_and_reason() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.agent.submit("s@home.test", ["u@d.test"], CONTENT)
+        await bench.rest()
+        bench.clock.advance(24 * HOUR)
+        await bench.rest()
+
+    (content,) = run(lambda _: REFUSED, scene).returned
+    (notice,) = read_notices(content)
+    assert (notice.recipient, notice.action, notice.status) == ("u@d.test", "failed", "5.4.316")
+    assert notice.diagnostic == "smtp;550 5.4.316 Message expired, connection refused"
+    assert notice.smtp == 550
+    assert b"Subject: one" in content
+    assert b"\n" not in content.replace(b"\r\n", b"")
+
+
+@pytest.mark.parametrize(("sender", "ndrs"), [("s@home.test", 1), ("", 0)])
+def test_a_permanent_failure_is_returned_at_once_but_never_to_a_null_sender(
+    sender: str, ndrs: int
+) -> None:
+    async def scene(bench: Bench) -> None:
+        bench.agent.submit(sender, ["u@d.test"], CONTENT)
+        await bench.rest()
+
+    bench = run(lambda _: UNKNOWN, scene)
+    assert bench.states() == [State.RETURNED]
+    assert len(bench.returned) == ndrs
+    assert bench.reports[0].code == "550 5.1.1"
+
+
+def test_each_recipient_has_its_own_fate() -> None:
+    outcomes: dict[str, Outcome] = {"a@d.test": SENT, "b@d.test": REFUSED, "c@d.test": UNKNOWN}
+
+    async def scene(bench: Bench) -> None:
+        bench.agent.submit("s@home.test", list(outcomes), CONTENT)
+        await bench.rest()
+        assert [entry.recipients for entry in bench.agent.waiting()] == [("b@d.test",)]
+
+    bench = run(outcomes.__getitem__, scene)
+    assert [bench.states(r) for r in outcomes] == [
+        [State.DELIVERED],
+        [State.DEFERRED],
+        [State.RETURNED],
+    ]
+
+
+def test_an_order_makes_an_attempt_now_and_none_for_a_message_that_is_gone() -> None:
+    async def scene(bench: Bench) -> None:
+        name = bench.agent.submit("s@home.test", ["u@d.test"], CONTENT)
+        await bench.rest()
+        bench.answer = lambda _: SENT
+        bench.agent.retry(name)
+        await bench.rest()
+        bench.agent.retry(name)
+        await bench.rest()
+
+    bench = run(lambda _: REFUSED, scene)
+    assert bench.states() == [State.DEFERRED, State.DELIVERED]
+
+
+def test_the_schedule_follows_the_clock() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.agent.submit("s@home.test", ["u@d.test"], CONTENT)
+        await bench.rest()
+        for seconds, attempts in ((299, 1), (1, 2), (899, 2), (1, 3)):
+            bench.clock.advance(seconds)
+            await bench.rest()
+            assert len(bench.attempts) == attempts
+
+    assert run(lambda _: REFUSED, scene).states() == [State.DEFERRED] * 3
+
+
+def test_without_a_route_the_profile_says_how_long() -> None:
+    config = Config(("127.0.0.1", 53), 25, "ca.pem", TIMERS)
+    route = config.route("other.test")
+    assert (route.lifetime, route.tls, route.smart_hosts) == (48 * HOUR, Tls.NONE, ())
+
+
+def test_a_configuration_survives_the_pipe_and_a_wrong_profile_is_named() -> None:
+    route = Route("d.test", ("h.test",), Tls.DOMAIN, "*.h.test", 5.0)
+    config = Config(("127.0.0.1", 53), 25, "ca.pem", TIMERS, (route,))
+    values = config.as_json()
+    assert from_json(values) == config
+    with pytest.raises(ValueError, match="m365-1999"):
+        from_json({**values, "profile": "m365-1999"})
+
+
+def test_recipients_are_grouped_by_domain_each_once() -> None:
+    groups = by_domain(["a@x.test", "b@y.test", "c@X.test", "a@x.test"])
+    assert groups == {"x.test": ["a@x.test", "c@X.test"], "y.test": ["b@y.test"]}
+
+
+def test_a_failure_inside_is_a_deferral(capfd: pytest.CaptureFixture[str]) -> None:
+    async def scene() -> Outcomes:
+        config = Config(("127.0.0.1", 53), 25, "no such file", TIMERS)
+        agent = Agent(config, lambda _: None, Clock(lambda: 0.0))
+        route = Route("d.test", ("[not an address]",), Tls.NONE, "", 1.0)
+        return await agent.courier.deliver("s@home.test", ["u@d.test"], CONTENT, route)
+
+    outcome = asyncio.run(scene())["u@d.test"]
+    assert isinstance(outcome, Failure)
+    assert Dialect().queued(outcome).text.startswith("451 4.3.0 ")
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_the_fields_of_an_ndr() -> None:
+    now = datetime(2019, 3, 20, 13, 5, 9, tzinfo=UTC)
+    message = Message("Q1", "s@home.test", ("u@d.test",), CONTENT, 0.0, now)
+    hung = Failure(Stage.DOT, Kind.HUNG, SERVER)
+    lost = Lost("u@d.test", Dialect().expired(hung), Dialect().queued(hung), hung)
+    content = Writer("out.test").write(message, [lost], now, "N1")
+    read = email.message_from_bytes(content, policy=email.policy.default)
+    assert isinstance(read, EmailMessage)
+    assert read.get_content_type() == "multipart/report"
+    assert read.get_param("report-type") == "delivery-status"
+    text, status, _ = list(read.iter_parts())
+    whole, block = status.get_payload()
+    assert whole["Reporting-MTA"] == "dns;out.test"
+    assert whole["Arrival-Date"] == "Wed, 20 Mar 2019 13:05:09 +0000"
+    assert block["Remote-MTA"] == "dns;mx.d.test"
+    assert "Last-Attempt-Date" in block
+    people = text.get_content()
+    assert "Diagnostic information for administrators:" in people
+    assert (
+        "3/20/2019 1:05:09 PM - Server at out.test returned '550 5.4.318 Message expired, "
+        "connection reset(SuspiciousRemoteServerError)'" in people
+    )
+    assert "Server at mx.d.test (127.0.0.9) returned '450 4.4.318 Connection was closed" in people

@@ -1,0 +1,102 @@
+"""What the resolver makes of answers, without sockets."""
+
+import asyncio
+from collections.abc import Mapping
+
+import dns.exception
+import dns.message
+import pytest
+
+from targets.reference.outcome import DnsProblem
+from targets.reference.resolver import DnsFailure, Exchanger, NullMx, Resolver
+
+Script = Mapping[tuple[str, str], str | Exception]
+"""What is answered to a name and type: a response code, or records a line each."""
+
+
+class Scripted(Resolver):
+    """Answers from a script; NODATA to what is not in it."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(("127.0.0.1", 53), 1.0)
+        self.script = script
+        self.asked: list[tuple[str, str]] = []
+
+    async def query(self, name: str, qtype: str) -> dns.message.Message:
+        name = name.rstrip(".")
+        self.asked.append((name, qtype))
+        said = self.script.get((name, qtype), "NOERROR")
+        if isinstance(said, Exception):
+            raise said
+        rcode, records = (said, "") if said.isupper() else ("NOERROR", said)
+        return dns.message.from_text(
+            f"id 1\nopcode QUERY\nrcode {rcode}\nflags QR\n;QUESTION\n{name}. IN {qtype}\n"
+            f";ANSWER\n{records}\n;AUTHORITY\n;ADDITIONAL\n"
+        )
+
+
+def addresses(script: Script, name: str = "h.test") -> tuple[str, ...] | DnsFailure:
+    return asyncio.run(Scripted(script).addresses(name))
+
+
+def exchangers(script: Script) -> tuple[str, ...] | DnsFailure | NullMx:
+    return asyncio.run(Scripted(script).exchangers("d.test"))
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("SERVFAIL", DnsProblem.RETRY),
+        ("REFUSED", DnsProblem.RETRY),
+        ("FORMERR", DnsProblem.RETRY),
+        (dns.exception.Timeout(), DnsProblem.RETRY),
+        (dns.exception.FormError(), DnsProblem.RETRY),
+        (ConnectionRefusedError(), DnsProblem.RETRY),
+        ("NXDOMAIN", DnsProblem.NONEXISTENT),
+        ("NOERROR", DnsProblem.NO_RECORDS),
+        ("h.test. 60 IN CNAME h.test.", DnsProblem.RETRY),
+    ],
+)
+def test_what_gives_no_address_is_told_apart(said: str | Exception, problem: DnsProblem) -> None:
+    assert addresses({("h.test", "A"): said}) == DnsFailure("h.test", problem)
+
+
+def test_addresses_are_ipv4_or_else_ipv6() -> None:
+    four = "h.test. 60 IN A 127.0.0.1\nh.test. 60 IN A 127.0.0.2"
+    six = "h.test. 60 IN AAAA ::1"
+    both = addresses({("h.test", "A"): four, ("h.test", "AAAA"): six})
+    assert isinstance(both, tuple)
+    assert sorted(both) == ["127.0.0.1", "127.0.0.2"]
+    assert addresses({("h.test", "AAAA"): six}) == ("::1",)
+
+
+def test_an_alias_is_followed_in_the_answer_and_by_asking() -> None:
+    whole = "h.test. 60 IN CNAME t.test.\nt.test. 60 IN A 127.0.0.3"
+    half = "h.test. 60 IN CNAME t.test."
+    target = {("t.test", "A"): "t.test. 60 IN A 127.0.0.3"}
+    assert addresses({("h.test", "A"): whole}) == ("127.0.0.3",)
+    assert addresses({("h.test", "A"): half, **target}) == ("127.0.0.3",)
+
+
+def test_exchangers_come_by_preference() -> None:
+    records = "d.test. 60 IN MX 20 b.test.\nd.test. 60 IN MX 10 a.test."
+    assert exchangers({("d.test", "MX"): records}) == ("a.test", "b.test")
+
+
+def test_equal_preference_is_shuffled() -> None:
+    records = [Exchanger(10, name) for name in "abcdef"] + [Exchanger(5, "first")]
+    orders = {Scripted({}).order(records) for _ in range(50)}
+    assert len(orders) > 1
+    assert {order[0] for order in orders} == {"first"}
+
+
+def test_no_mx_means_the_domain_itself_and_null_mx_nobody() -> None:
+    assert exchangers({}) == ("d.test",)
+    assert exchangers({("d.test", "MX"): "d.test. 60 IN MX 0 ."}) == NullMx("d.test")
+
+
+def test_a_failed_mx_question_is_never_taken_for_no_mx() -> None:
+    servfail = DnsFailure("d.test", DnsProblem.RETRY)
+    nxdomain = DnsFailure("d.test", DnsProblem.NONEXISTENT)
+    assert exchangers({("d.test", "MX"): "SERVFAIL"}) == servfail
+    assert exchangers({("d.test", "MX"): "NXDOMAIN"}) == nxdomain
