@@ -13,7 +13,8 @@ action leaves its state as if the command had not come.
 What holds always: every line heard, everything done and every message stored is told to the
 witness before the agent can react to it; a connection that ends is told exactly once.
 
-It leans on three private seams of aiosmtpd 1.4: `_handler_coroutine`, `_reader` and `_writer`.
+It leans on three private seams of aiosmtpd 1.4: `_tls_protocol`, `_original_transport` and `_writer`;
+and on one of asyncio's, `SSLProtocol._on_handshake_complete`.
 """
 
 import asyncio
@@ -21,11 +22,12 @@ import collections
 import socket
 import ssl
 import struct
+from asyncio import sslproto
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from aiosmtpd.smtp import SMTP, Envelope, TLSSetupException
+from aiosmtpd.smtp import SMTP, Envelope
 from aiosmtpd.smtp import Session as Facts
 
 from fakes.witness import Witness
@@ -362,14 +364,15 @@ class Session(SMTP):
     async def _handle_client(self) -> None:
         try:
             action, spoiled = self.host.choose(Stage.GREETING, self.encrypted)
-            if isinstance(action, Say) and action.text[:1] == "2" and not action.close:
-                self._pending = (action.text, spoiled)
-            else:
-                await self._perform(Stage.GREETING, action, spoiled, self._nothing)
-                self._mute = self._refused = True
+            await self._perform(Stage.GREETING, action, spoiled, self._greet)
+            self._refused = not (isinstance(action, Say) and action.text.startswith("2"))
+            self._mute = True  # aiosmtpd need not greet again
             await super()._handle_client()
-        except (ConnectionError, TLSSetupException):
+        except ConnectionError:
             pass  # told by connection_lost
+
+    async def _greet(self) -> None:
+        await self.push("220")
 
     async def _nothing(self) -> None:
         pass
@@ -429,21 +432,38 @@ class Session(SMTP):
 
     async def _secure(self, arg: str) -> None:
         action, spoiled = self.host.choose(Stage.HANDSHAKE, self.encrypted)
-        if isinstance(action, Negotiate):
-            self.tls_context = self.host.tls()
-            try:
-                await super().smtp_STARTTLS(arg)
-            except TLSSetupException as error:
-                self._handshake_failed(error.__cause__ or error)
-                self._hang_up(HangUp())
-                raise asyncio.CancelledError from None
-        else:
-            await self.push("220")
-            await self._perform(Stage.HANDSHAKE, action, spoiled, self._nothing)
+        await self.push("220")
+        await self._perform(Stage.HANDSHAKE, action, spoiled, self._negotiate)
+
+    async def _negotiate(self) -> None:
+        """The handshake, in the way of aiosmtpd's own STARTTLS, but failing with an alert."""
+        raw = self.transport
+        assert isinstance(raw, asyncio.Transport)
+        done = self.loop.create_future()
+        self._tls_protocol = Secured(self.loop, self, self.host.tls(), done, server_side=True)
+        self._original_transport = raw
+        raw.set_protocol(self._tls_protocol)
+        self.transport = self._tls_protocol._app_transport
+        self._tls_protocol.connection_made(raw)
+        try:
+            await done
+        except OSError as error:  # ssl.SSLError is one
+            self._handshake_failed(error)
+            self._hang_up(HangUp())
+            raise asyncio.CancelledError from None
 
     def _handshake_failed(self, error: BaseException) -> None:
         event = TlsFailed(self.host.now(), self.host.name, self.conn, _words_of(error))
         self.host.witness.saw(self.host.label, event)
+
+
+class Secured(sslproto.SSLProtocol):
+    """asyncio's TLS, which forgets to send the alert of a handshake that failed."""
+
+    def _on_handshake_complete(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._process_outgoing()  # type: ignore[attr-defined] # private, so untyped
+        super()._on_handshake_complete(error)
 
 
 def _remember_sni(secured: Any, name: str | None, context: ssl.SSLContext) -> None:

@@ -123,22 +123,25 @@ def code_class(scenario: Scenario, trace: Trace) -> Wrongs:
 
 
 def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
-    """Once a server was contacted, the report of a failure names it (host or address)."""
-    contacted = {e.host for e in trace.all(Connected)} | {e.host for e in trace.all(Knocked)}
-    names = [part for host in contacted for part in trace.placement.hosts.get(host, ())]
-    failures = [
-        report
-        for recipient in trace.placement.recipients
-        for report in reports_of(trace, recipient)
-        if report.state in (State.DEFERRED, State.RETURNED)
-    ]
-    if not names or not failures:
-        return None
-    return [
-        Mismatch("server named in the report", " or ".join(names), str(report) + " " + report.text)
-        for report in failures
-        if not any(name in f"{report.host} {report.ip} {report.text}" for name in names)
-    ]
+    """A failure reported after a server was contacted names that server (host or address)."""
+    contacted: set[str] = set()
+    wrongs, seen = [], False
+    for event in trace.events:
+        if isinstance(event, Connected | Knocked):
+            contacted |= set(trace.placement.hosts.get(event.host, ()))
+        if contacted and isinstance(event, Reported) and _is_failure(event.report, trace):
+            seen = True
+            said = f"{event.report.host} {event.report.ip} {event.report.text}"
+            if not any(name in said for name in contacted):
+                wanted = " or ".join(sorted(contacted))
+                observed = f"{event.report}: {event.report.text}"
+                wrongs.append(Mismatch("server named in the report", wanted, observed))
+    return wrongs if seen else None
+
+
+def _is_failure(report: Report, trace: Trace) -> bool:
+    ours = report.recipient.lower() in trace.placement.recipients
+    return ours and report.state in (State.DEFERRED, State.RETURNED)
 
 
 def ndr_in_time(scenario: Scenario, trace: Trace) -> Wrongs:

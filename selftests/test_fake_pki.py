@@ -1,10 +1,14 @@
 """Every flaw is met by a real client, in a real handshake, and is the only one there."""
 
 import asyncio
+import contextlib
 import datetime
+import re
+import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +16,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from fakes.pki import WRONG_NAME, Pki
+from fakes.pki import WRONG_NAME, AlertingObject, Pki
 from model.tls import Flaw
 
 NAME = "mx1.pki.test"
@@ -158,46 +162,71 @@ def test_a_certificate_needs_a_name(pki: Pki) -> None:
         pki.context(Flaw.VALID, ())
 
 
-def test_old_versions_are_refused_by_alert(pki: Pki) -> None:
-    """Over a socket: the alert must come before the connection ends."""
+@pytest.fixture
+def old_host(pki: Pki) -> Iterator[int]:
+    """The port of a host on 127.0.9.1 that speaks old versions only, to one client."""
+    context = pki.context(Flaw.NO_COMMON_VERSION, (NAME,))
+    listener = socket.create_server(("127.0.9.1", 0))
 
-    async def meet() -> str:
-        context = pki.context(Flaw.NO_COMMON_VERSION, (NAME,))
-        server = await asyncio.start_server(lambda r, w: w.close(), "127.0.9.1", 0, ssl=context)
-        port = server.sockets[0].getsockname()[1]
-        try:
-            await asyncio.open_connection("127.0.9.1", port, ssl=client(pki), server_hostname=NAME)
-        except ssl.SSLError as error:
-            return error.reason
-        finally:
-            server.close()
-            await server.wait_closed()
-        return "accepted"
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(20):
+            accepted, _ = await loop.sock_accept(listener)
+            with contextlib.suppress(OSError):  # what went wrong is the client's to tell
+                await loop.connect_accepted_socket(asyncio.Protocol, accepted, ssl=context)
 
-    assert "ALERT_PROTOCOL_VERSION" in asyncio.run(meet())
+    listener.setblocking(False)
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    yield listener.getsockname()[1]
+    thread.join()
+    listener.close()
 
 
-@pytest.mark.parametrize("stooping", [False, True], ids=["default", "tls1.1"])
-def test_openssl_is_refused_by_alert(pki: Pki, stooping: bool) -> None:
-    """Even a client that would speak TLS 1.1 finds no cipher."""
+def test_old_versions_are_refused_by_alert(pki: Pki, old_host: int) -> None:
+    with (
+        socket.create_connection(("127.0.9.1", old_host), timeout=10) as plain,
+        pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"),
+    ):
+        client(pki).wrap_socket(plain, server_hostname=NAME)
 
-    async def meet() -> str:
-        context = pki.context(Flaw.NO_COMMON_VERSION, (NAME,))
-        server = await asyncio.start_server(lambda r, w: w.close(), "127.0.9.1", 0, ssl=context)
-        port = server.sockets[0].getsockname()[1]
-        old = ["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"] if stooping else []
-        argv = ["openssl", "s_client", "-connect", f"127.0.9.1:{port}", *old]
-        async with server:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
-            return (await process.communicate())[1].decode()
 
-    said = asyncio.run(asyncio.wait_for(meet(), 20))
-    assert ("alert handshake failure" if stooping else "alert protocol version") in said
+@pytest.mark.parametrize(
+    ("options", "alert"),
+    [
+        ([], "alert (protocol version|handshake failure)"),
+        (["-no_tls1", "-no_tls1_1"], "alert protocol version"),
+        (["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"], "alert handshake failure"),
+    ],
+    ids=["as the machine has it", "modern", "stooping to TLS 1.1"],
+)
+def test_openssl_is_refused_by_alert(old_host: int, options: list[str], alert: str) -> None:
+    said = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.9.1:{old_host}", *options],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert re.search(alert, said.stderr)
+
+
+def test_the_host_knows_why_the_handshake_failed(pki: Pki) -> None:
+    """The alert is in the client's hands before the error is raised, and the error is kept."""
+    to_host, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    host = pki.context(Flaw.NO_COMMON_VERSION, (NAME,)).wrap_bio(to_host, to_client, True)
+    other = client(pki).wrap_bio(to_client, to_host, server_hostname=NAME)
+    for end in (other, host):
+        with pytest.raises(ssl.SSLWantReadError):
+            end.do_handshake()
+    with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
+        other.do_handshake()
+    assert isinstance(host, AlertingObject)
+    assert host.failure is not None
+    assert host.failure.reason == "UNSUPPORTED_PROTOCOL"
+    with pytest.raises(ssl.SSLError, match="UNSUPPORTED_PROTOCOL"):
+        host.do_handshake()
 
 
 def test_openssl_trusts_the_root_alone(pki: Pki, ca_file: Path) -> None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from lab.room import Unavailable
 from model.timers import Timers
 from model.tls import Tls
 from targets.base import Route
@@ -17,7 +18,10 @@ HERE = Path(__file__).parent
 def render(
     work: Path, ca_file: Path, port: int, timers: Timers, routes: Sequence[Route]
 ) -> Mapping[str, str]:
-    """The files of the configuration directory, by name."""
+    """The files of the configuration directory, by name.
+
+    Raises Unavailable if two routes want different TLS of one next hop.
+    """
     main = (HERE / "main.cf").read_text()
     return {
         "main.cf": main.format(
@@ -35,9 +39,7 @@ def render(
             for route in routes
             if route.smart_hosts
         ),
-        "tls_policy": _table(
-            (next_hop, tls_policy(route)) for route in routes for next_hop in next_hops(route)
-        ),
+        "tls_policy": _table(_policies(routes).items()),
     }
 
 
@@ -71,6 +73,20 @@ def tls_policy(route: Route) -> str:
 def seconds(duration: float) -> str:
     """A duration in Postfix's notation, which knows whole seconds only, at least one."""
     return f"{max(1, math.ceil(duration))}s"
+
+
+def _policies(routes: Sequence[Route]) -> dict[str, str]:
+    """The policy table. Not one key may come twice: Postfix would not read the whole table."""
+    policies: dict[str, str] = {}
+    for route in routes:
+        policy = tls_policy(route)
+        for next_hop in next_hops(route):
+            if policies.setdefault(next_hop, policy) != policy:
+                raise Unavailable(
+                    f"Postfix has one TLS setting for a next hop, and {next_hop} is given two: "
+                    f"name the server of {route.domain} differently"
+                )
+    return policies
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:
