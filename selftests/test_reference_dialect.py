@@ -28,15 +28,19 @@ def socket_failure(kind: Kind) -> Failure:
 CASES = [
     (
         Failure(Stage.DNS, Kind.DNS, NAME, detail=DnsProblem.RETRY),
-        "450 4.4.312 DNS query failed [Message=ErrorRetry] "
-        "[LastAttemptedServerName=mail.contoso.test](ErrorRetry)",
+        (
+            "450 4.4.312 DNS query failed [Message=ErrorRetry] "
+            "[LastAttemptedServerName=mail.contoso.test](ErrorRetry)"
+        ),
         "550 5.4.312 Message expired, DNS query failed(ErrorRetry)",
     ),
     *(
         (
             socket_failure(kind),
-            f"450 4.4.{detail} {words} [Message=Socket error code {number}] {WHERE}"
-            f"(Socket error code {number})",
+            (
+                f"450 4.4.{detail} {words} [Message=Socket error code {number}] {WHERE}"
+                f"(Socket error code {number})"
+            ),
             f"550 5.4.{detail} Message expired, {words.lower()}(Socket error code {number})",
         )
         for kind, detail, words, number in (
@@ -66,8 +70,10 @@ CASES = [
     *(
         (
             Failure(stage, kind, SERVER),
-            f"450 4.4.318 Connection was closed abruptly [Message={SUSPICIOUS}] {WHERE}"
-            f"({SUSPICIOUS})",
+            (
+                f"450 4.4.318 Connection was closed abruptly [Message={SUSPICIOUS}] {WHERE}"
+                f"({SUSPICIOUS})"
+            ),
             f"550 5.4.318 Message expired, connection reset({SUSPICIOUS})",
         )
         for stage, kind in (

@@ -214,7 +214,11 @@ def test_the_fields_of_an_ndr() -> None:
     assert read.get_content_type() == "multipart/report"
     assert read.get_param("report-type") == "delivery-status"
     text, status, _ = list(read.iter_parts())
-    whole, block = status.get_payload()
+    blocks = status.get_payload()
+    assert isinstance(blocks, list)
+    whole, block = blocks
+    assert isinstance(whole, EmailMessage)
+    assert isinstance(block, EmailMessage)
     assert whole["Reporting-MTA"] == "dns;out.test"
     assert whole["Arrival-Date"] == "Wed, 20 Mar 2019 13:05:09 +0000"
     assert block["Remote-MTA"] == "dns;mx.d.test"

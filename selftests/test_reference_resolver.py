@@ -1,10 +1,12 @@
 """What the resolver makes of answers, without sockets."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import dns.exception
+import dns.flags
 import dns.message
+import dns.rrset
 import pytest
 
 from targets.reference.outcome import DnsProblem
@@ -12,6 +14,9 @@ from targets.reference.resolver import DnsFailure, Exchanger, NullMx, Resolver
 
 Script = Mapping[tuple[str, str], str | Exception]
 """What is answered to a name and type: a response code, or records a line each."""
+
+TIMEOUT: Exception = dns.exception.Timeout()  # type: ignore[no-untyped-call]
+MALFORMED: Exception = dns.exception.FormError()  # type: ignore[no-untyped-call]
 
 
 class Scripted(Resolver):
@@ -23,6 +28,7 @@ class Scripted(Resolver):
         self.asked: list[tuple[str, str]] = []
 
     async def query(self, name: str, qtype: str) -> dns.message.Message:
+        """Look it up in the script."""
         name = name.rstrip(".")
         self.asked.append((name, qtype))
         said = self.script.get((name, qtype), "NOERROR")
@@ -49,8 +55,8 @@ def exchangers(script: Script) -> tuple[str, ...] | DnsFailure | NullMx:
         ("SERVFAIL", DnsProblem.RETRY),
         ("REFUSED", DnsProblem.RETRY),
         ("FORMERR", DnsProblem.RETRY),
-        (dns.exception.Timeout(), DnsProblem.RETRY),
-        (dns.exception.FormError(), DnsProblem.RETRY),
+        (TIMEOUT, DnsProblem.RETRY),
+        (MALFORMED, DnsProblem.RETRY),
         (ConnectionRefusedError(), DnsProblem.RETRY),
         ("NXDOMAIN", DnsProblem.NONEXISTENT),
         ("NOERROR", DnsProblem.NO_RECORDS),
@@ -100,3 +106,76 @@ def test_a_failed_mx_question_is_never_taken_for_no_mx() -> None:
     nxdomain = DnsFailure("d.test", DnsProblem.NONEXISTENT)
     assert exchangers({("d.test", "MX"): "SERVFAIL"}) == servfail
     assert exchangers({("d.test", "MX"): "NXDOMAIN"}) == nxdomain
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """A DNS server over UDP that gives each question's answer to `spoil`, and sends what it says."""
+
+    def __init__(self, spoil: Callable[[dns.message.Message], bytes]) -> None:
+        self.spoil = spoil
+        self.transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Answer."""
+        self.transport.sendto(self.spoil(full(data)), addr)
+
+
+def full(question: bytes) -> dns.message.Message:
+    """The honest answer: one address."""
+    answer = dns.message.make_response(dns.message.from_wire(question))
+    answer.answer.append(dns.rrset.from_text("h.test.", 60, "IN", "A", "127.0.0.3"))
+    return answer
+
+
+async def over_tcp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer one question honestly."""
+    size = int.from_bytes(await reader.readexactly(2))
+    wire = full(await reader.readexactly(size)).to_wire()
+    writer.write(len(wire).to_bytes(2) + wire)
+    writer.close()
+
+
+def truncated(answer: dns.message.Message) -> bytes:
+    """No records, and the TC bit."""
+    answer.answer.clear()
+    answer.flags |= dns.flags.TC
+    return answer.to_wire()
+
+
+def with_wrong_id(answer: dns.message.Message) -> bytes:
+    """An answer to another question."""
+    answer.id ^= 1
+    return answer.to_wire()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda answer: answer.to_wire(), ("127.0.0.3",)),
+        (truncated, ("127.0.0.3",)),
+        (with_wrong_id, DnsFailure("h.test", DnsProblem.RETRY)),
+        (lambda _: b"this is not DNS", DnsFailure("h.test", DnsProblem.RETRY)),
+    ],
+    ids=["honest", "truncated", "wrong-id", "garbage"],
+)
+def test_answers_are_read_from_the_wire(
+    spoil: Callable[[dns.message.Message], bytes], expected: tuple[str, ...] | DnsFailure
+) -> None:
+    async def scene() -> tuple[str, ...] | DnsFailure:
+        server = await asyncio.start_server(over_tcp, "127.0.0.35", 0)
+        address = server.sockets[0].getsockname()
+        loop = asyncio.get_running_loop()
+        udp, _ = await loop.create_datagram_endpoint(lambda: Datagrams(spoil), local_addr=address)
+        try:
+            return await Resolver(address, 0.1).addresses("h.test")
+        finally:
+            udp.close()
+            server.close()
+            await server.wait_closed()
+
+    assert asyncio.run(scene()) == expected

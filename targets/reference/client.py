@@ -12,6 +12,7 @@ and hide at which stage a connection broke.
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Sequence
 from typing import NoReturn
@@ -26,6 +27,25 @@ from targets.reference import tls
 from targets.reference.dial import dial
 from targets.reference.outcome import Broken, Failure, Kind, Outcome, Reply, Sent, Server, Stage
 
+_REPLY = re.compile(rb"(?:[0-9]{3}-[^\n]*\n)*[0-9]{3}(?: [^\n]*)?\r?\n")
+
+
+class Wire(SMTPProtocol):
+    """aiosmtplib's protocol, which also keeps what was heard in clear since the last `clear`.
+
+    The original silently drops what comes after a reply, so that clear text instead of a TLS
+    handshake would look like silence.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.heard = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        """Keep the octets and let the original frame them."""
+        self.heard += data
+        super().data_received(data)
+
 
 class Session:
     """A session with `server` as the client `name`."""
@@ -34,7 +54,7 @@ class Session:
         self.server = server
         self._name = name
         self._timers = timers
-        self._wire = SMTPProtocol(asyncio.get_running_loop())
+        self._wire = Wire(asyncio.get_running_loop())
         self._capabilities: frozenset[str] = frozenset()
 
     # Before the transaction
@@ -72,20 +92,39 @@ class Session:
 
         A refusal (stage STARTTLS, kind TLS_REFUSED) leaves the session usable in clear.
         """
+        self._wire.heard.clear()
+        reply = await self._say(Stage.STARTTLS, "STARTTLS")
+        if reply.code != 220:
+            kind = Kind.TLS_REFUSED if reply.code >= 400 else Kind.GARBAGE
+            self._break(Stage.STARTTLS, kind, reply)
+        if surplus := bytes(_REPLY.sub(b"", self._wire.heard, count=1)):
+            # Clear text where TLS should begin: no handshake, and perhaps an injection.
+            self._break(Stage.HANDSHAKE, Kind.TLS_FAILED, detail=repr(surplus[:40]))
+        self._capabilities = frozenset()
+        await self._shake_hands(context, sni)
+
+    async def _shake_hands(self, context: ssl.SSLContext, sni: str | None) -> None:
+        transport = self._wire.transport
+        if not isinstance(transport, asyncio.WriteTransport) or transport.is_closing():
+            self._break(Stage.HANDSHAKE, Kind.CLOSED)
         try:
-            await self._wire.start_tls(context, sni, timeout=self._timers.reply)
-        except SMTPResponseException as error:
-            kind = Kind.TLS_REFUSED if error.code >= 400 else Kind.GARBAGE
-            self._break(Stage.STARTTLS, kind, Reply(error.code, error.message), cause=error)
+            self._wire.transport = await asyncio.get_running_loop().start_tls(
+                transport,
+                self._wire,
+                context,
+                server_hostname=sni,
+                ssl_handshake_timeout=self._timers.reply,
+            )
         except ssl.SSLCertVerificationError as error:
             self._break(Stage.HANDSHAKE, Kind.CERTIFICATE, detail=tls.word(error), cause=error)
-        except ssl.SSLEOFError as error:
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             self._break(Stage.HANDSHAKE, Kind.CLOSED, cause=error)
         except ssl.SSLError as error:
             self._break(Stage.HANDSHAKE, Kind.TLS_FAILED, detail=str(error), cause=error)
+        except ConnectionAbortedError as error:  # asyncio's word for a handshake out of time
+            self._break(Stage.HANDSHAKE, Kind.HUNG, cause=error)
         except OSError as error:
-            self._break(_tls_stage(error), _kind_of_loss(error), cause=error)
-        self._capabilities = frozenset()
+            self._break(Stage.HANDSHAKE, _kind_of_loss(error), cause=error)
         if self._tls is None:
             self._break(Stage.HANDSHAKE, Kind.CLOSED)
 
@@ -216,8 +255,3 @@ def _kind_of_loss(error: OSError) -> Kind:
         return Kind.HUNG
     cause = error.__cause__ or error
     return Kind.RESET if isinstance(cause, ConnectionResetError) else Kind.CLOSED
-
-
-def _tls_stage(error: OSError) -> Stage:
-    """Whether a loss was during the handshake or still before the reply to STARTTLS."""
-    return Stage.HANDSHAKE if "upgrading" in str(error) else Stage.STARTTLS

@@ -80,11 +80,12 @@ def _prohibited(sock: socket.socket) -> bool:
     except OSError:
         return False
     return any(
-        level == socket.IPPROTO_IP and kind == IP_RECVERR and _is_prohibition(data)
+        level == socket.IPPROTO_IP and kind == IP_RECVERR and is_prohibition(data)
         for level, kind, data in notes
     )
 
 
-def _is_prohibition(data: bytes) -> bool:
+def is_prohibition(data: bytes) -> bool:
+    """Whether a struct sock_extended_err tells of an ICMP "administratively prohibited"."""
     _, origin, kind, code, _ = _EXTENDED.unpack_from(data)
     return origin == _ORIGIN_ICMP and kind == ICMP_UNREACHABLE and code in PROHIBITED_CODES

@@ -1,0 +1,254 @@
+"""Addresses that cannot be reached, tried by real connections in a network of its own."""
+
+import asyncio
+import errno
+import json
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.reach import NOWHERE, Reaches, needs_sealed_room
+from fakes.wire import HOST_UNREACHABLE, PROHIBITED, Tap, checksum, endpoints, unreachable
+from model.scenario import Reach
+
+ROOT = Path(__file__).resolve().parent.parent
+UNSHARE = ["unshare", "--user", "--map-root-user", "--net"]
+
+INSIDE = """
+import asyncio, errno, fcntl, json, socket, struct, time
+from fakes.reach import Reaches
+from model.scenario import Reach
+
+PORT = 25
+syns = []
+
+def plumb():
+    "Raise lo with a network of which every address is ours, as in a sealed room."
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        def tell(request, name, octets):
+            fcntl.ioctl(control, request, struct.pack("16s16s", name, octets))
+        def address(ip):
+            return struct.pack("HH4s", socket.AF_INET, 0, socket.inet_aton(ip))
+        tell(0x8914, b"lo", struct.pack("H", 1))
+        tell(0x8916, b"lo:1", address("198.51.100.1"))
+        tell(0x891C, b"lo:1", address("255.255.255.0"))
+
+async def connect(ip, source=None, limit=3.0):
+    "How a connection ends, and after how many seconds."
+    loop, before = asyncio.get_running_loop(), time.monotonic()
+    with socket.socket() as client:
+        client.setblocking(False)
+        if source:
+            client.bind((source, 0))
+        try:
+            async with asyncio.timeout(limit):
+                await loop.sock_connect(client, (ip, PORT))
+            how = "connected"
+        except TimeoutError:
+            how = "silence"
+        except OSError as error:
+            how = errno.errorcode[error.errno]
+    return how, time.monotonic() - before
+
+def blocking(ip):
+    "The same with connect(2) waiting in the kernel, as agents do it."
+    with socket.socket() as client:
+        client.settimeout(None)
+        return errno.errorcode.get(client.connect_ex((ip, PORT)))
+
+async def main():
+    plumb()
+    reaches = Reaches(sealed=True, on_syn=lambda *syn: syns.append(syn))
+    await reaches.block("198.51.100.2", PORT, Reach.REFUSED)
+    await reaches.block("198.51.100.3", PORT, Reach.SILENT)
+    await reaches.block("198.51.100.4", PORT, Reach.UNREACHABLE)
+    await reaches.block("198.51.100.5", PORT, Reach.PROHIBITED)
+    server = await asyncio.start_server(lambda r, w: w.close(), "198.51.100.6", PORT)
+    said = {
+        "refused": await connect("198.51.100.2"),
+        "silent": await connect("198.51.100.3", limit=1.5),
+        "unreachable": await connect("198.51.100.4"),
+        "unreachable from itself": await connect("198.51.100.4", "198.51.100.4"),
+        "prohibited": await connect("198.51.100.5"),
+        "up": await connect("198.51.100.6"),
+        "blocking": await asyncio.to_thread(blocking, "198.51.100.5"),
+        "twenty": sorted({
+            how for how, _ in await asyncio.gather(*(connect("198.51.100.4") for _ in range(20)))
+        }),
+    }
+    await reaches.close()
+    server.close()
+    said["after"] = await connect("198.51.100.5")
+    said["syns"] = syns
+    print(json.dumps(said))
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[str, Any]:
+    """What connections met in a network of its own; skipped where there can be none."""
+    probe = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, check=False)
+    if probe.returncode:
+        _no_network_no_tap()
+        pytest.skip(f"no network namespace can be made here: {probe.stderr.strip()}")
+    ran = subprocess.run(
+        [*UNSHARE, sys.executable, "-W", "error", "-c", INSIDE],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert not ran.stderr
+    result: dict[str, Any] = json.loads(ran.stdout)
+    return result
+
+
+def _no_network_no_tap() -> None:
+    async def tap() -> None:
+        Tap(lambda *_: None).close()
+
+    with pytest.raises(PermissionError, match="use the sealed room"):
+        asyncio.run(tap())
+
+
+@pytest.mark.parametrize(
+    ("what", "how", "within"),
+    [
+        ("up", "connected", 1.0),
+        ("refused", "ECONNREFUSED", 1.0),
+        ("unreachable", "EHOSTUNREACH", 1.0),
+        ("unreachable from itself", "EHOSTUNREACH", 1.0),
+        ("prohibited", "EHOSTUNREACH", 1.0),
+        ("after", "ECONNREFUSED", 1.0),
+    ],
+)
+def test_a_connection_ends_as_told(
+    seen: dict[str, Any], what: str, how: str, within: float
+) -> None:
+    """At once, and not after the first retransmission (one second)."""
+    assert seen[what][0] == how
+    assert seen[what][1] < within
+
+
+def test_silence_is_silence(seen: dict[str, Any]) -> None:
+    """Two SYNs went out in the time, and neither was answered."""
+    assert seen["silent"][0] == "silence"
+    assert sum(ip == "198.51.100.3" for _, _, ip, _ in seen["syns"]) == 2
+
+
+def test_connect_in_the_kernel_ends_too(seen: dict[str, Any]) -> None:
+    """A blocking connect(2) sees the ICMP error."""
+    assert seen["blocking"] == "EHOSTUNREACH"
+
+
+def test_many_at_once_are_all_told(seen: dict[str, Any]) -> None:
+    """Every connection of a burst is answered."""
+    assert seen["twenty"] == ["EHOSTUNREACH"]
+
+
+def test_every_syn_is_evidence_once(seen: dict[str, Any]) -> None:
+    """Reached or not, each connection tried is told once, and our fillers never."""
+    tried = [(ip, port) for _, _, ip, port in seen["syns"]]
+    for ip, times in {"2": 1, "4": 22, "5": 2, "6": 1}.items():
+        assert tried.count((f"198.51.100.{ip}", 25)) == times
+    sources = [(source, port) for source, port, ip, _ in seen["syns"] if ip != "198.51.100.3"]
+    assert len(set(sources)) == len(sources)
+
+
+# Without a network of its own --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reach", Reach)
+def test_only_prohibited_needs_the_sealed_room(reach: Reach) -> None:
+    """All the others can be had by any user."""
+    assert needs_sealed_room(reach) is (reach is Reach.PROHIBITED)
+
+
+def open_room_meets(ip: str, reach: Reach) -> int:
+    """The error number of a connection in an open room; 0 is connected, EAGAIN silence."""
+
+    async def meet() -> int:
+        reaches = Reaches(sealed=False, on_syn=lambda *_: None)
+        await reaches.block(ip, port, reach)
+        with socket.socket() as client:
+            client.settimeout(0.5)
+            outcome = client.connect_ex((ip, port))
+        await reaches.close()
+        return outcome
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.9.2", 0))
+        port = probe.getsockname()[1]
+    return asyncio.run(meet())
+
+
+@pytest.mark.parametrize(
+    ("ip", "reach", "error"),
+    [
+        ("127.0.9.2", Reach.REFUSED, errno.ECONNREFUSED),
+        ("127.0.9.2", Reach.SILENT, errno.EAGAIN),
+        (NOWHERE, Reach.UNREACHABLE, errno.ENETUNREACH),
+    ],
+)
+def test_an_open_room_has_three_of_them(ip: str, reach: Reach, error: int) -> None:
+    """Real sockets, no privilege."""
+    assert open_room_meets(ip, reach) == error
+
+
+@pytest.mark.parametrize(
+    ("ip", "reach", "words"),
+    [
+        ("127.0.9.2", Reach.PROHIBITED, "sealed"),
+        ("127.0.9.2", Reach.UNREACHABLE, NOWHERE),
+        ("127.0.9.2", Reach.UP, "open a mail host"),
+    ],
+)
+def test_what_cannot_be_had_is_refused(ip: str, reach: Reach, words: str) -> None:
+    """With the remedy in the sentence."""
+    with pytest.raises(ValueError, match=words):
+        open_room_meets(ip, reach)
+
+
+# Octets ------------------------------------------------------------------------------------
+
+IP_HEADER = struct.pack(
+    "!BBHHHBBH4s4s", 0x45, 0, 40, 1, 0, 64, 6, 0, b"\xc6\x33\x64\x01", b"\xc6\x33\x64\x02"
+)
+SYN = IP_HEADER + struct.pack("!HHIIBBHHH", 40000, 25, 1, 0, 0x50, 0x02, 1024, 0, 0)
+
+
+def test_the_ends_of_a_packet_are_read() -> None:
+    """Also behind IP options."""
+    assert endpoints(SYN) == ("198.51.100.1", 40000, "198.51.100.2", 25)
+    options = bytes([0x46]) + IP_HEADER[1:] + b"\1\1\1\1" + SYN[20:]
+    assert endpoints(options) == ("198.51.100.1", 40000, "198.51.100.2", 25)
+
+
+@pytest.mark.parametrize("length", [0, 1, 19, 23])
+def test_a_packet_cut_off_has_no_ends(length: int) -> None:
+    """Whatever comes, the tap lives on."""
+    assert endpoints(SYN[:length]) is None
+
+
+@pytest.mark.parametrize("code", [HOST_UNREACHABLE, PROHIBITED])
+@pytest.mark.parametrize("packet", [SYN, SYN + b"x"])
+def test_the_icmp_message_quotes_the_packet(code: int, packet: bytes) -> None:
+    """Type 3, the code, a checksum that comes out, and the packet."""
+    message = unreachable(code, packet)
+    assert message[:2] == bytes([3, code])
+    assert message[8:] == packet
+    assert checksum(message) == 0
+
+
+def test_the_checksum_is_the_one_of_the_rfc() -> None:
+    """The example of RFC 1071 section 3: the sum is ddf2."""
+    assert checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0xFFFF - 0xDDF2

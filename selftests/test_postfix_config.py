@@ -1,0 +1,110 @@
+"""Postfix's configuration as it is rendered, and where its adapter looks for Postfix."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.room import Unavailable
+from model.timers import Timers
+from model.tls import Tls
+from targets.base import Route, load
+from targets.postfix.adapter import TREE, installed_or_unpacked
+from targets.postfix.config import render, seconds, tls_policy
+
+TIMERS = Timers(dns=2, connect=3, reply=4.2, lifetime=10, retry=0.4)
+
+
+def rendered(*routes: Route) -> dict[str, str]:
+    """The files for some routes."""
+    return dict(render(Path("/work"), Path("/work/ca.pem"), 2525, TIMERS, routes))
+
+
+def route(*smart_hosts: str, tls: Tls = Tls.NONE, tls_domain: str = "", domain: str = "a") -> Route:
+    """A route for `a.test`."""
+    return Route(f"{domain}.test", smart_hosts, tls, tls_domain, 10.0)
+
+
+def parameters(main: str) -> dict[str, str]:
+    """main.cf as Postfix reads it."""
+    lines = [line for line in main.splitlines() if line and not line.startswith("#")]
+    return {name.strip(): value.strip() for name, _, value in (x.partition("=") for x in lines)}
+
+
+def test_places_and_timers() -> None:
+    """What comes from the room and from the timers is where Postfix looks for it."""
+    main = parameters(rendered()["main.cf"])
+    assert main["queue_directory"] == "/work/spool"
+    assert main["smtp_tls_CAfile"] == "/work/ca.pem"
+    assert main["smtp_tcp_port"] == "2525"
+    assert main["smtp_connect_timeout"] == "3s"
+    assert main["smtp_data_done_timeout"] == "5s"
+    assert main["maximal_queue_lifetime"] == main["bounce_queue_lifetime"] == "10s"
+    assert main["queue_run_delay"] == main["maximal_backoff_time"] == "1s"
+
+
+@pytest.mark.parametrize(("duration", "text"), [(0.1, "1s"), (3, "3s"), (3.1, "4s")])
+def test_seconds_are_whole_and_never_none(duration: float, text: str) -> None:
+    """Postfix knows no fractions, and 0 may mean for ever."""
+    assert seconds(duration) == text
+
+
+def test_smart_hosts_are_in_brackets() -> None:
+    """By address record, in the order given; a domain without smart hosts is routed by MX."""
+    files = rendered(
+        route("h1.a.test", "[198.18.0.7]"), route(domain="b"), route("h.c.test", domain="c")
+    )
+    assert files["transport"] == ("a.test smtp:[h1.a.test], [198.18.0.7]\nc.test smtp:[h.c.test]\n")
+
+
+def test_tls_is_kept_by_next_hop() -> None:
+    """One line for each next hop, in the form the transport table has it."""
+    files = rendered(
+        route("h1.a.test", "h2.a.test", tls=Tls.ENCRYPT),
+        route(domain="b", tls=Tls.CERTIFICATE),
+        route("h1.a.test", domain="c", tls=Tls.ENCRYPT),
+    )
+    assert files["tls_policy"] == "[h1.a.test] encrypt\n[h2.a.test] encrypt\nb.test verify\n"
+
+
+def test_two_settings_for_one_next_hop_are_refused() -> None:
+    """Postfix would drop the whole table."""
+    with pytest.raises(Unavailable, match=r"\[h\.test\] is given two"):
+        rendered(route("h.test"), route("h.test", domain="b", tls=Tls.ENCRYPT))
+
+
+@pytest.mark.parametrize(
+    ("tls", "tls_domain", "policy"),
+    [
+        (Tls.NONE, "", "may"),
+        (Tls.ENCRYPT, "", "encrypt"),
+        (Tls.CERTIFICATE, "", "verify"),
+        (Tls.DOMAIN, "mx1.a.test", "secure match=mx1.a.test"),
+        (Tls.DOMAIN, "*.a.test", "secure match=.a.test"),
+    ],
+)
+def test_tls_settings(tls: Tls, tls_domain: str, policy: str) -> None:
+    """Exchange's settings in Postfix's words."""
+    assert tls_policy(route(tls=tls, tls_domain=tls_domain)) == policy
+
+
+def test_an_unpacked_tree_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the variable; and what it names must be one."""
+    monkeypatch.setenv(TREE, str(tmp_path))
+    with pytest.raises(Unavailable, match="no unpacked Postfix"):
+        load("postfix").check()
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/postfix").touch()
+    assert installed_or_unpacked() == tmp_path
+
+
+def test_without_postfix_the_remedy_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither installed nor in the cache folder."""
+    monkeypatch.delenv(TREE, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    if Path("/usr/sbin/postfix").is_file():
+        assert installed_or_unpacked() is None
+    else:
+        with pytest.raises(Unavailable, match="apt-get install postfix.*make agent NAME=postfix"):
+            load("postfix").check()

@@ -1,0 +1,346 @@
+"""The reference agent's courier against small real servers on loopback."""
+
+import asyncio
+import errno
+import socket
+import ssl
+import struct
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+
+from model.timers import Timers
+from model.tls import Tls
+from targets.base import Route
+from targets.reference.client import stuffed
+from targets.reference.config import Config
+from targets.reference.courier import Courier
+from targets.reference.dial import is_prohibition, kind_of
+from targets.reference.outcome import Failure, Kind, Outcome, Sent, Stage
+from targets.reference.policy import Policy
+from targets.reference.resolver import DnsFailure, Resolver
+from targets.reference.tls import Contexts
+
+IP = "127.0.0.31"
+NAME = "mail.contoso.test"
+TIMERS = Timers(dns=0.3, connect=0.3, reply=0.3, lifetime=1, retry=1)
+BODY = b"Subject: dots\r\n\r\n.\r\n..two\r\nlone \x80 octet\r\n.end\r\n"
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Names(Resolver):
+    """Knows one host, at the address of the small server (and at a closed port before it)."""
+
+    def __init__(self, ips: tuple[str, ...] = (IP,)) -> None:
+        super().__init__(("127.0.0.1", 1), 0.1)
+        self.ips = ips
+
+    async def addresses(self, name: str) -> tuple[str, ...] | DnsFailure:
+        """Always the same."""
+        return self.ips
+
+
+class Peer:
+    """A small SMTP server; `replies` overrides what it says to a command, None closes."""
+
+    def __init__(
+        self,
+        replies: dict[str, str | None] | None = None,
+        certificate: trustme.LeafCert | None = None,
+        instead_of_tls: Callable[[asyncio.StreamWriter], None] | None = None,
+    ) -> None:
+        self.replies = replies or {}
+        self.certificate = certificate
+        self.instead_of_tls = instead_of_tls
+        self.lines: list[str] = []
+        self.connections = 0
+        self.body = b""
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        self.connections += 1
+        if not self._say(writer, "GREETING", "220 hello"):
+            return
+        while line := (await reader.readline()).decode().strip():
+            self.lines.append(line)
+            verb = line.split()[0].upper()
+            offered = "250-me\r\n250 STARTTLS" if self.certificate is not None else "250 me"
+            usual = {"EHLO": offered, "DATA": "354 go", "QUIT": "221 bye", "STARTTLS": "220 go"}
+            if not self._say(writer, verb, usual.get(verb, "250 2.0.0 fine")):
+                return
+            if verb == "DATA" and "DATA" not in self.replies:
+                self.body = await reader.readuntil(b"\r\n.\r\n")
+                if not self._say(writer, "DOT", "250 2.6.0 stored"):
+                    return
+            if verb == "STARTTLS" and "STARTTLS" not in self.replies:
+                if self.instead_of_tls is not None:
+                    self.instead_of_tls(writer)
+                    return
+                await self._start_tls(writer)
+
+    def _say(self, writer: asyncio.StreamWriter, verb: str, usual: str) -> bool:
+        reply = self.replies.get(verb, usual)
+        if reply is not None:
+            writer.write(reply.encode() + b"\r\n")
+        return reply is not None
+
+    async def _start_tls(self, writer: asyncio.StreamWriter) -> None:
+        assert self.certificate is not None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.certificate.configure_cert(context)
+        await writer.start_tls(context)
+
+
+def deliver(
+    handler: Handler,
+    *,
+    setting: Tls = Tls.NONE,
+    tls_domain: str = NAME,
+    ca_file: Path = Path("none"),
+    recipients: tuple[str, ...] = ("u@d.test",),
+    ips: tuple[str, ...] = (IP,),
+) -> dict[str, Outcome]:
+    """One attempt against a server; what came of it."""
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        except (OSError, EOFError):
+            return
+        finally:
+            writer.close()
+
+    async def scene() -> dict[str, Outcome]:
+        server = await asyncio.start_server(served, IP, 0)
+        port = server.sockets[0].getsockname()[1]
+        config = Config(("127.0.0.1", 1), port, str(ca_file), TIMERS)
+        courier = Courier(config, Names(ips), Policy(), Contexts(str(ca_file)))
+        route = Route("d.test", (NAME,), setting, tls_domain, 1.0)
+        async with server:
+            return dict(await courier.deliver("s@home.test", recipients, BODY, route))
+
+    return asyncio.run(scene())
+
+
+def failure(outcomes: dict[str, Outcome]) -> Failure:
+    """The one failure."""
+    (outcome,) = outcomes.values()
+    assert isinstance(outcome, Failure)
+    return outcome
+
+
+def kinds(outcomes: dict[str, Outcome]) -> tuple[Stage, Kind]:
+    """Stage and kind of the one failure."""
+    return failure(outcomes).stage, failure(outcomes).kind
+
+
+async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def _reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    _linger(writer)
+
+
+def _linger(writer: asyncio.StreamWriter) -> None:
+    sock: socket.socket = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def test_a_body_arrives_octet_for_octet() -> None:
+    peer = Peer()
+    (outcome,) = deliver(peer).values()
+    assert isinstance(outcome, Sent)
+    assert str(outcome.reply) == "250 2.6.0 stored"
+    dotted = peer.body.removesuffix(b".\r\n")
+    assert b"".join(line.removeprefix(b".") for line in dotted.splitlines(True)) == BODY
+
+
+@pytest.mark.parametrize(
+    ("content", "wire"),
+    [
+        (b"", b".\r\n"),
+        (b".\r\n", b"..\r\n.\r\n"),
+        (b"a\r\n.b", b"a\r\n..b\r\n.\r\n"),
+        (b"a\r\n.\r\n..\r\n", b"a\r\n..\r\n...\r\n.\r\n"),
+    ],
+)
+def test_dots_are_doubled(content: bytes, wire: bytes) -> None:
+    assert stuffed(content) == wire
+
+
+@pytest.mark.parametrize(
+    ("handler", "stage", "kind"),
+    [
+        (Peer({"GREETING": "421 4.3.2 no"}), Stage.GREETING, Kind.REPLY),
+        (Peer({"GREETING": "554 no"}), Stage.GREETING, Kind.REPLY),
+        (Peer({"GREETING": "\x16\x03\x01 what"}), Stage.GREETING, Kind.GARBAGE),
+        (Peer({"GREETING": None}), Stage.GREETING, Kind.CLOSED),
+        (_reset, Stage.GREETING, Kind.RESET),
+        (_silent, Stage.GREETING, Kind.HUNG),
+        (Peer({"EHLO": "550 no", "HELO": "550 no"}), Stage.EHLO, Kind.REPLY),
+        (Peer({"EHLO": None}), Stage.EHLO, Kind.CLOSED),
+        (Peer({"MAIL": None}), Stage.MAIL, Kind.CLOSED),
+        (Peer({"MAIL": "451 later"}), Stage.MAIL, Kind.REPLY),
+        (Peer({"RCPT": None}), Stage.RCPT, Kind.CLOSED),
+        (Peer({"RCPT": "550 5.1.1 no"}), Stage.RCPT, Kind.REPLY),
+        (Peer({"DATA": "452 full"}), Stage.DATA, Kind.REPLY),
+        (Peer({"DATA": "250 what"}), Stage.DATA, Kind.GARBAGE),
+        (Peer({"DOT": "554 5.6.0 no"}), Stage.DOT, Kind.REPLY),
+        (Peer({"DOT": None}), Stage.DOT, Kind.CLOSED),
+    ],
+)
+def test_a_failure_says_stage_and_kind(handler: Handler, stage: Stage, kind: Kind) -> None:
+    found = failure(deliver(handler))
+    assert (found.stage, found.kind) == (stage, kind)
+    assert (found.server.host, found.server.ip) == (NAME, IP)
+
+
+def test_helo_is_said_to_whoever_does_not_know_ehlo() -> None:
+    peer = Peer({"EHLO": "500 what"})
+    assert isinstance(deliver(peer)["u@d.test"], Sent)
+    assert [line.split()[0] for line in peer.lines[:3]] == ["EHLO", "HELO", "MAIL"]
+
+
+def test_each_recipient_has_its_own_outcome() -> None:
+    class Choosy(Peer):
+        def _say(self, writer: asyncio.StreamWriter, verb: str, usual: str) -> bool:
+            bad = verb == "RCPT" and "<b@" in self.lines[-1]
+            return super()._say(writer, verb, "550 5.1.1 no" if bad else usual)
+
+    outcomes = deliver(Choosy(), recipients=("a@d.test", "b@d.test"))
+    assert isinstance(outcomes["a@d.test"], Sent)
+    assert isinstance(outcomes["b@d.test"], Failure)
+
+
+def test_a_closed_port_is_refused_and_the_next_address_tried() -> None:
+    assert kinds(deliver(Peer(), ips=("127.0.0.32",))) == (Stage.CONNECT, Kind.REFUSED)
+    assert isinstance(deliver(Peer(), ips=("127.0.0.32", IP))["u@d.test"], Sent)
+
+
+def test_a_refused_recipient_is_not_shopped_around() -> None:
+    peer = Peer({"RCPT": "450 later"})
+    assert kinds(deliver(peer, ips=(IP, IP))) == (Stage.RCPT, Kind.REPLY)
+    assert peer.connections == 1
+
+
+def test_without_starttls_mail_leaves_in_clear_only_where_it_may() -> None:
+    assert isinstance(deliver(Peer())["u@d.test"], Sent)
+    peer = Peer()
+    assert kinds(deliver(peer, setting=Tls.ENCRYPT)) == (Stage.STARTTLS, Kind.TLS_NOT_OFFERED)
+    assert not [line for line in peer.lines if line.startswith("MAIL")]
+
+
+class Certificates:
+    """An authority, and leaves of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = trustme.CA()
+        self.file = folder / "ca.pem"
+        self.authority.cert_pem.write_to_path(self.file)
+
+    def leaf(self, name: str = NAME, days: int = 1) -> trustme.LeafCert:
+        """A leaf for a name that is good until so many days from now."""
+        now = datetime.now(UTC)
+        return self.authority.issue_cert(
+            name, not_before=now - timedelta(days=9), not_after=now + timedelta(days=days)
+        )
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "name", "days", "word"),
+    [
+        (Tls.NONE, "other.test", -1, ""),
+        (Tls.ENCRYPT, "other.test", -1, ""),
+        (Tls.CERTIFICATE, "other.test", 1, ""),
+        (Tls.CERTIFICATE, NAME, -1, "CertificateExpired"),
+        (Tls.DOMAIN, NAME, 1, ""),
+        (Tls.DOMAIN, "*.contoso.test", 1, ""),
+        (Tls.DOMAIN, "other.test", 1, "SubjectMismatch"),
+        (Tls.DOMAIN, NAME, -1, "CertificateExpired"),
+    ],
+)
+def test_the_certificate_is_looked_at_as_the_setting_says(
+    certificates: Certificates, setting: Tls, name: str, days: int, word: str
+) -> None:
+    peer = Peer(certificate=certificates.leaf(name, days))
+    outcomes = deliver(peer, setting=setting, ca_file=certificates.file)
+    if word:
+        assert kinds(outcomes) == (Stage.HANDSHAKE, Kind.CERTIFICATE)
+        assert failure(outcomes).detail.split()[0] == word
+        assert not [line for line in peer.lines if line.startswith("MAIL")]
+    else:
+        assert isinstance(outcomes["u@d.test"], Sent)
+        assert [line.split()[0] for line in peer.lines[:3]] == ["EHLO", "STARTTLS", "EHLO"]
+
+
+def test_an_unknown_authority_is_not_trusted(certificates: Certificates) -> None:
+    peer = Peer(certificate=trustme.CA().issue_cert(NAME))
+    outcomes = deliver(peer, setting=Tls.CERTIFICATE, ca_file=certificates.file)
+    assert failure(outcomes).detail == "UntrustedRoot"
+
+
+@pytest.mark.parametrize(
+    ("instead", "lost"),
+    [
+        (lambda writer: writer.write(b"this is no TLS\r\n"), False),
+        (lambda writer: writer.write(b"\x15\x03\x01\x00\x02\x02\x46"), False),
+        (lambda writer: writer.close(), True),
+        (_linger, True),
+    ],
+    ids=["garbage", "alert", "closed", "reset"],
+)
+def test_a_failed_handshake_ends_in_clear_only_where_it_may(
+    certificates: Certificates, instead: Callable[[asyncio.StreamWriter], None], lost: bool
+) -> None:
+    strict = Peer(certificate=certificates.leaf(), instead_of_tls=instead)
+    found = failure(deliver(strict, setting=Tls.ENCRYPT))
+    assert found.stage is Stage.HANDSHAKE
+    # Whether a FIN or a RST ended it depends on who was faster; the code is the same.
+    assert found.kind in ({Kind.CLOSED, Kind.RESET} if lost else {Kind.TLS_FAILED})
+    assert not [line for line in strict.lines if line.startswith("MAIL")]
+    loose = Peer(certificate=certificates.leaf(), instead_of_tls=instead)
+    assert isinstance(deliver(loose)["u@d.test"], Sent)
+    assert loose.connections == 2
+
+
+def test_a_refused_starttls_ends_in_clear_on_the_same_session(certificates: Certificates) -> None:
+    peer = Peer({"STARTTLS": "454 no"}, certificates.leaf())
+    assert isinstance(deliver(peer)["u@d.test"], Sent)
+    assert peer.connections == 1
+    strict = Peer({"STARTTLS": "454 no"}, certificates.leaf())
+    assert kinds(deliver(strict, setting=Tls.ENCRYPT)) == (Stage.STARTTLS, Kind.TLS_REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ECONNREFUSED, Kind.REFUSED),
+        (errno.ETIMEDOUT, Kind.TIMED_OUT),
+        (errno.EHOSTUNREACH, Kind.HOST_UNREACHABLE),
+        (errno.ENETUNREACH, Kind.NET_UNREACHABLE),
+    ],
+)
+def test_an_errno_has_its_kind(number: int, kind: Kind) -> None:
+    assert kind_of(OSError(number, "no")) is kind
+
+
+@pytest.mark.parametrize(
+    ("origin", "icmp_type", "code", "answer"),
+    [(2, 3, 13, True), (2, 3, 10, True), (2, 3, 1, False), (2, 11, 13, False), (1, 3, 13, False)],
+)
+def test_a_firewalls_icmp_is_told_from_a_routers(
+    origin: int, icmp_type: int, code: int, answer: bool
+) -> None:
+    note = struct.pack("=IBBBBII", errno.EHOSTUNREACH, origin, icmp_type, code, 0, 0, 0)
+    assert is_prohibition(note) is answer
