@@ -66,7 +66,7 @@ SCENARIOS = (
     ),
     Scenario(
         id="dns.mx.truncated-without-tcp",
-        title="A truncated MX answer that TCP does not complete",
+        title="A truncated MX answer, and TCP hangs up on who asks there",
         rule=P312,
         zone=HONEST.but(Truncate(tcp=False), "@"),
         expect=_failed("no-answer"),

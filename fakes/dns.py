@@ -160,6 +160,8 @@ class Nameserver:
         self._stale[label] = max(self._stale.get(label, 0.0), ends, kept)
 
     def _encode(self, question: Question, answer: Answer, transport: str) -> bytes:
+        if answer.cut:
+            return b""
         if answer.garbage is not None:
             return answer.garbage
         soa = authority(self._zones, question.name, question.qtype, answer)
@@ -260,5 +262,8 @@ class _Stream(_Socket, asyncio.Protocol):
             self._heed(message, "tcp", self._send)
 
     def _send(self, octets: bytes) -> None:
-        if not self._transport.is_closing():
+        """Send a message; none at all hangs up."""
+        if not octets:
+            self._transport.close()
+        elif not self._transport.is_closing():
             self._transport.write(len(octets).to_bytes(2, "big") + octets)

@@ -45,6 +45,7 @@ _GUARD = ("--fork", "--kill-child", "--mount-proc")
 _AS_USER = ("--user", "--map-root-user", "--map-auto")
 _PROBE_TIMEOUT = 10.0
 _BIND, _REC = 0x1000, 0x4000  # MS_BIND, MS_REC of mount(2)
+_DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
 _EMPTIED = ("/var/spool", "/var/lib", "/var/mail", "/run")
 _NSSWITCH = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"
 
@@ -129,6 +130,7 @@ def seal(work: Path, ca_pem: bytes, timers: Timers) -> "SealedRoom":
     work.mkdir(parents=True, exist_ok=True)
     _mount("tmpfs", work, "tmpfs", options="mode=755")
     _own_etc(work / ".etc", timers)
+    _own_dev(work / ".dev")
     ca_file = work / "ca.pem"
     ca_file.write_bytes(ca_pem)
     return SealedRoom(work, ca_file)
@@ -259,6 +261,23 @@ def _own_etc(copy: Path, timers: Timers) -> None:
         (copy / name).unlink(missing_ok=True)  # may be a link to what is not in the room
         (copy / name).write_text(text)
     _mount(os.fspath(copy), Path("/etc"), "", flags=_BIND)
+
+
+def _own_dev(new: Path) -> None:
+    """Put a /dev of plain devices over the host's.
+
+    It is writable and without /dev/log: what an agent logs before its own log is open stays in
+    the room, where an adapter may listen for it.
+    """
+    new.mkdir()
+    for name in _DEVICES:
+        (new / name).touch()
+        _mount(f"/dev/{name}", new / name, "", flags=_BIND)
+    (new / "shm").mkdir()
+    (new / "shm").chmod(0o1777)
+    for name, number in {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}.items():
+        (new / name).symlink_to(f"/proc/self/fd{number}")
+    _mount(os.fspath(new), Path("/dev"), "", flags=_BIND | _REC)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -30,6 +30,8 @@ class Answer:
     truncated: bool = False
     wrong_id: bool = False
     garbage: bytes | None = None
+    cut: bool = False
+    """Over TCP: close the connection instead of answering."""
     delay: float = 0.0
 
 
@@ -96,7 +98,7 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Truncate:
-    """Answer over UDP with the TC bit and no records; over TCP in full (or not at all)."""
+    """Answer over UDP with the TC bit and no records; over TCP in full, or hang up there."""
 
     tcp: bool = True
 
@@ -104,7 +106,7 @@ class Truncate:
         """Truncate what goes over UDP."""
         if query.udp:
             return replace(answer, records=(), truncated=True)
-        return answer if self.tcp else None
+        return answer if self.tcp else replace(answer, cut=True)
 
 
 @dataclass(frozen=True, slots=True)

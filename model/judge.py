@@ -128,6 +128,8 @@ def _recovered(
     trace: Trace, dialect: Dialect, recipient: str, first: Fails, to: str, twice: bool
 ) -> Finding:
     failed = _failed(trace, dialect.entry(first.cause).attempt, recipient, first.peer)
+    if failed.fit is not Fit.WRONG and failed.observed.startswith(State.RETURNED):
+        return failed  # the dialect lets this failure be final, so there is nothing to recover
     copies = [e for e in trace.all(Accepted) if recipient in e.recipients]
     last = next((e.host for e in copies if e.acknowledged), "")
     fate = f"{failed.observed}, then " + (f"delivered to {last}" if last else "nothing")

@@ -22,52 +22,63 @@ HONEST = Answer(records=("x.test. 5 MX 10 mx1.x.test.", "x.test. 5 MX 20 mx2.x.t
 
 
 def ask(visit: int = 1, elapsed: float = 0.0, udp: bool = True) -> Query:
+    """A question to spoil the answer of."""
     return Query("x.test", "MX", visit, elapsed, udp)
 
 
 def test_rcode_has_no_records() -> None:
+    """Only the code is left, at every visit."""
     assert Rcode("SERVFAIL").spoil(HONEST, ask(visit=1000)) == Answer("SERVFAIL")
 
 
 @pytest.mark.parametrize("fault", [Rcode("REFUSED", times=2), Silence(times=2)])
 def test_times_counts_visits_and_then_the_very_answer_passes(fault: Fault) -> None:
+    """The same object, by which the server knows that nothing was spoiled."""
     assert fault.spoil(HONEST, ask(visit=1)) is not HONEST
     assert fault.spoil(HONEST, ask(visit=2)) is not HONEST
     assert fault.spoil(HONEST, ask(visit=3)) is HONEST
 
 
 def test_nodata_says_that_the_name_exists() -> None:
+    """NOERROR without records."""
     assert NoData().spoil(HONEST, ask()) == Answer("NOERROR", ())
 
 
 @pytest.mark.parametrize("udp", [True, False])
 def test_silence_is_none_over_both_transports(udp: bool) -> None:
+    """Neither UDP nor TCP is answered, ever."""
     assert Silence().spoil(HONEST, ask(visit=9, udp=udp)) is None
 
 
 def test_delay_is_honest_but_late() -> None:
+    """The records stay."""
     assert Delay(0.5).spoil(HONEST, ask()) == Answer(records=HONEST.records, delay=0.5)
 
 
 def test_delay_keeps_what_was_spoiled_before() -> None:
+    """An error can come late too."""
     assert Delay(0.5).spoil(Answer("SERVFAIL"), ask()) == Answer("SERVFAIL", delay=0.5)
 
 
 def test_truncate_empties_udp_and_passes_tcp() -> None:
+    """Over TCP the very answer passes."""
     assert Truncate().spoil(HONEST, ask(udp=True)) == Answer(truncated=True)
     assert Truncate().spoil(HONEST, ask(udp=False)) is HONEST
 
 
 def test_truncate_without_tcp_is_silent_there() -> None:
+    """So the agent never gets the records."""
     assert Truncate(tcp=False).spoil(HONEST, ask(udp=True)) == Answer(truncated=True)
-    assert Truncate(tcp=False).spoil(HONEST, ask(udp=False)) is None
+    assert Truncate(tcp=False).spoil(HONEST, ask(udp=False)) == replace(HONEST, cut=True)
 
 
 def test_wrong_id_is_marked_only() -> None:
+    """The records stay."""
     assert WrongId().spoil(HONEST, ask()) == Answer(records=HONEST.records, wrong_id=True)
 
 
 def test_garbage_replaces_the_message() -> None:
+    """The octets given, and no others."""
     spoiled = Garbage(b"\0\1").spoil(HONEST, ask())
     assert spoiled is not None
     assert spoiled.garbage == b"\0\1"
@@ -77,6 +88,7 @@ def test_garbage_replaces_the_message() -> None:
     ("elapsed", "left"), [(0.0, 3), (0.6, 2), (1.0, 2), (1.9, 1), (2.4, 1), (2.9, 1)]
 )
 def test_stale_counts_the_ttl_down_to_one(elapsed: float, left: int) -> None:
+    """As a cache does; never to zero, which would mean: do not cache."""
     stale = Stale(("@ MX 10 old", "@ MX 20 older"), ttl=3)
     assert stale.spoil(HONEST, ask(elapsed=elapsed)) == Answer(
         records=(f"@ {left} MX 10 old", f"@ {left} MX 20 older")
@@ -85,14 +97,17 @@ def test_stale_counts_the_ttl_down_to_one(elapsed: float, left: int) -> None:
 
 @pytest.mark.parametrize("elapsed", [2.0, 2.1, 100.0])
 def test_stale_tells_the_truth_when_the_ttl_has_run(elapsed: float) -> None:
+    """From the very second on."""
     assert Stale(("@ MX 10 old",)).spoil(HONEST, ask(elapsed=elapsed)) is HONEST
 
 
 def test_stale_counts_time_and_not_visits() -> None:
+    """However often it is asked."""
     assert Stale(("@ MX 10 old",)).spoil(HONEST, ask(visit=50, elapsed=1.0)) is not HONEST
 
 
 def test_stale_can_be_an_error() -> None:
+    """A cache holds NXDOMAIN too."""
     assert Stale((), rcode="NXDOMAIN").spoil(HONEST, ask()) == Answer("NXDOMAIN")
 
 
@@ -101,10 +116,12 @@ def test_stale_can_be_an_error() -> None:
     [("@", "MX", True), ("@", "A", False), ("mx1", "MX", False)],
 )
 def test_a_fault_covers_its_own_question(name: str, qtype: str, covered: bool) -> None:
+    """Name and type must both fit."""
     assert Spoiled(NoData(), "@", "MX").covers(name, qtype) is covered
 
 
 def test_a_star_covers_any_name_or_any_type() -> None:
+    """Each star stands for its own half."""
     assert Spoiled(NoData(), "*", "MX").covers("nowhere", "MX")
     assert not Spoiled(NoData(), "*", "MX").covers("nowhere", "A")
     assert Spoiled(NoData(), "mx1", "*").covers("mx1", "AAAA")
@@ -112,6 +129,7 @@ def test_a_star_covers_any_name_or_any_type() -> None:
 
 
 def test_but_adds_a_fault_behind_the_others_and_leaves_the_zone_alone() -> None:
+    """Zones are values."""
     zone = Zone(("@ A {mx1}",))
     two = zone.but(NoData(), "@").but(Silence(), qtype="MX")
     assert zone.faults == ()

@@ -43,11 +43,13 @@ VERDICTS = {
 
 @pytest.fixture(scope="module")
 def pki() -> Pki:
+    """One for all tests: it only ever grows."""
     return Pki()
 
 
 @pytest.fixture
 def ca_file(pki: Pki) -> Iterator[Path]:
+    """The trusted root in a file, as an agent gets it."""
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:
         file.write(pki.ca_pem)
         file.flush()
@@ -55,6 +57,7 @@ def ca_file(pki: Pki) -> Iterator[Path]:
 
 
 def client(pki: Pki, *, names: bool = True, chain: bool = True) -> ssl.SSLContext:
+    """A context that checks what it is told to check."""
     context = ssl.create_default_context(cadata=pki.ca_pem.decode())
     context.check_hostname = names and chain
     context.verify_mode = ssl.CERT_REQUIRED if chain else ssl.CERT_NONE
@@ -78,6 +81,7 @@ def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str = NAME) 
 
 
 def presented(pki: Pki, flaw: Flaw, names: tuple[str, ...] = (NAME,)) -> x509.Certificate:
+    """The certificate that a client is shown."""
     met = handshake(pki.context(flaw, names), client(pki, chain=False))
     der = met.getpeercert(binary_form=True)
     assert der is not None
@@ -85,16 +89,19 @@ def presented(pki: Pki, flaw: Flaw, names: tuple[str, ...] = (NAME,)) -> x509.Ce
 
 
 def common_name(certificate: x509.Certificate) -> str:
+    """The only CN of a certificate."""
     (attribute,) = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return str(attribute.value)
 
 
 def test_a_valid_certificate_is_accepted(pki: Pki) -> None:
+    """By a client that knows the root alone."""
     assert handshake(pki.context(Flaw.VALID, (NAME,)), client(pki)).version() == "TLSv1.3"
 
 
 @pytest.mark.parametrize("flaw", VERDICTS)
 def test_a_flaw_is_refused_for_its_own_reason(pki: Pki, flaw: Flaw) -> None:
+    """OpenSSL names the flaw."""
     with pytest.raises(ssl.SSLCertVerificationError) as caught:
         handshake(pki.context(flaw, (NAME,)), client(pki))
     assert caught.value.verify_code in VERDICTS[flaw]
@@ -102,6 +109,7 @@ def test_a_flaw_is_refused_for_its_own_reason(pki: Pki, flaw: Flaw) -> None:
 
 @pytest.mark.parametrize("flaw", [Flaw.WRONG_NAME, Flaw.CN_ONLY])
 def test_a_wrong_name_has_a_good_chain(pki: Pki, flaw: Flaw) -> None:
+    """A client that looks at no names takes it."""
     assert handshake(pki.context(flaw, (NAME,)), client(pki, names=False)).version()
 
 
@@ -116,18 +124,21 @@ def test_a_missing_intermediate_is_the_only_flaw(pki: Pki) -> None:
 
 
 def test_an_expired_certificate_has_expired_long_ago(pki: Pki) -> None:
+    """Its whole validity is past."""
     certificate = presented(pki, Flaw.EXPIRED)
     now = datetime.datetime.now(datetime.UTC)
     assert certificate.not_valid_before_utc < certificate.not_valid_after_utc < now
 
 
 def test_a_certificate_of_the_future_is_not_valid_for_years(pki: Pki) -> None:
+    """An agent whose clock is moved by days must not reach it."""
     certificate = presented(pki, Flaw.NOT_YET_VALID)
     years = certificate.not_valid_before_utc.year - datetime.datetime.now(datetime.UTC).year
     assert years > 10
 
 
 def test_the_common_name_is_the_first_name(pki: Pki) -> None:
+    """And all names are alternative names."""
     certificate = presented(pki, Flaw.VALID, (NAME, "other.test"))
     assert common_name(certificate) == NAME
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -135,10 +146,12 @@ def test_the_common_name_is_the_first_name(pki: Pki) -> None:
 
 
 def test_the_wrong_name_is_nobodys(pki: Pki) -> None:
+    """In the CN too."""
     assert common_name(presented(pki, Flaw.WRONG_NAME)) == WRONG_NAME
 
 
 def test_cn_only_has_no_alternative_names(pki: Pki) -> None:
+    """The name is in the CN only."""
     certificate = presented(pki, Flaw.CN_ONLY)
     assert common_name(certificate) == NAME
     with pytest.raises(x509.ExtensionNotFound):
@@ -146,11 +159,13 @@ def test_cn_only_has_no_alternative_names(pki: Pki) -> None:
 
 
 def test_addresses_are_names_too(pki: Pki) -> None:
+    """As address, not as text."""
     context = pki.context(Flaw.VALID, (NAME,), ("127.0.0.9",))
     assert handshake(context, client(pki), "127.0.0.9").version()
 
 
 def test_a_name_too_long_for_a_cn_is_in_the_san(pki: Pki) -> None:
+    """But there is no CN_ONLY of it."""
     long = f"mx1.{'a' * 60}.test"
     assert handshake(pki.context(Flaw.VALID, (long,)), client(pki), long).version()
     with pytest.raises(ValueError, match="longer than the 64 characters"):
@@ -158,6 +173,7 @@ def test_a_name_too_long_for_a_cn_is_in_the_san(pki: Pki) -> None:
 
 
 def test_a_certificate_needs_a_name(pki: Pki) -> None:
+    """Refused with a sentence."""
     with pytest.raises(ValueError, match="at least one name"):
         pki.context(Flaw.VALID, ())
 
@@ -184,6 +200,7 @@ def old_host(pki: Pki) -> Iterator[int]:
 
 
 def test_old_versions_are_refused_by_alert(pki: Pki, old_host: int) -> None:
+    """Over a socket: the alert must come before the connection ends."""
     with (
         socket.create_connection(("127.0.9.1", old_host), timeout=10) as plain,
         pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"),
@@ -201,6 +218,7 @@ def test_old_versions_are_refused_by_alert(pki: Pki, old_host: int) -> None:
     ids=["as the machine has it", "modern", "stooping to TLS 1.1"],
 )
 def test_openssl_is_refused_by_alert(old_host: int, options: list[str], alert: str) -> None:
+    """Even a client that would speak TLS 1.1 finds no cipher."""
     said = subprocess.run(
         ["openssl", "s_client", "-connect", f"127.0.9.1:{old_host}", *options],
         stdin=subprocess.DEVNULL,
@@ -230,6 +248,7 @@ def test_the_host_knows_why_the_handshake_failed(pki: Pki) -> None:
 
 
 def test_openssl_trusts_the_root_alone(pki: Pki, ca_file: Path) -> None:
+    """The file for agents holds nothing else."""
     certificates = ca_file.read_bytes().count(b"BEGIN CERTIFICATE")
     assert certificates == 1
     said = subprocess.run(
@@ -242,11 +261,13 @@ def test_openssl_trusts_the_root_alone(pki: Pki, ca_file: Path) -> None:
 
 
 def test_contexts_are_made_once(pki: Pki) -> None:
+    """For each flaw and name."""
     assert pki.context(Flaw.EXPIRED, [NAME]) is pki.context(Flaw.EXPIRED, (NAME,))
     assert pki.context(Flaw.EXPIRED, (NAME,)) is not pki.context(Flaw.VALID, (NAME,))
 
 
 def test_no_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are in files only while they are loaded."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     pki = Pki()
     for flaw in Flaw:

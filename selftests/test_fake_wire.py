@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -17,7 +18,8 @@ from fakes.wire import HOST_UNREACHABLE, PROHIBITED, Tap, checksum, endpoints, u
 from model.scenario import Reach
 
 ROOT = Path(__file__).resolve().parent.parent
-UNSHARE = ["unshare", "--user", "--map-root-user", "--net"]
+ROOTLESS = ["--user", "--map-root-user"] if os.geteuid() else []
+UNSHARE = ["unshare", *ROOTLESS, "--net"]
 
 INSIDE = """
 import asyncio, errno, fcntl, json, socket, struct, time

@@ -106,5 +106,5 @@ def test_without_postfix_the_remedy_is_told(
     if Path("/usr/sbin/postfix").is_file():
         assert installed_or_unpacked() is None
     else:
-        with pytest.raises(Unavailable, match="apt-get install postfix.*make agent NAME=postfix"):
+        with pytest.raises(Unavailable, match=r"apt-get install postfix.*make agent NAME=postfix"):
             load("postfix").check()

@@ -6,7 +6,11 @@ Theory of operation
 thread reads the pipe to its end: every line goes through the `Maillog`, every report into a
 queue that `reports` empties. When the pipe ends, because Postfix did, so do the reports.
 
-States: made -> started -> stopped. The last fatal line is kept, to be an AgentDied's reason.
+Until the log daemon runs, `master` can only complain to /dev/log; while it starts, a socket
+listens there, and what it got is the reason of an AgentDied. It is closed once Postfix is up:
+nobody would read it then, and writers to a full socket hang.
+
+States: made -> started -> stopped.
 """
 
 import contextlib
@@ -30,6 +34,7 @@ from targets.postfix.config import render
 from targets.postfix.maillog import Maillog
 
 ACCOUNTS = (Account("postfix", 5001), Account("postdrop", 5002))
+SYSLOG = "/dev/log"
 DOOR = ("127.0.0.1", 25)
 TREE = "MAILFLOW_POSTFIX_TREE"
 """The environment variable that names an unpacked package."""
@@ -64,7 +69,6 @@ class Adapter:
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._up = threading.Event()
         self._running = False
-        self._last_words = ""
         self._conf = Path()
 
     def check(self) -> None:
@@ -96,16 +100,22 @@ class Adapter:
         for name, text in render(room.work, room.ca_file, room.smtp_port, timers, routes).items():
             (self._conf / name).write_text(text)
             os.utime(self._conf / name, (0, 0))  # Postfix waits while main.cf is 2 s young
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as complaints:
+            complaints.bind(SYSLOG)
+            self._run(room)
+            self._up.wait(START_TIMEOUT)
+            Path(SYSLOG).unlink()
+            if not self._running:
+                self.stop()
+                raise AgentDied(f"Postfix did not start: {_last_words(complaints)}")
+        socket.create_connection(DOOR, START_TIMEOUT).close()
+
+    def _run(self, room: Room) -> None:
+        """Run `master` and read its log."""
         # -s: in the foreground, log on stdout (what `postfix start-fg` runs; postfix-script)
         self._master = room.spawn(["/usr/lib/postfix/sbin/master", "-c", str(self._conf), "-s"])
         self._reader = threading.Thread(target=self._read, name="postfix-log", daemon=True)
         self._reader.start()
-        self._up.wait(START_TIMEOUT)
-        if not self._running:
-            self.stop()
-            reason = self._last_words or f"no sign of life in {START_TIMEOUT:.0f} s"
-            raise AgentDied(f"Postfix did not start: {reason}")
-        socket.create_connection(DOOR, START_TIMEOUT).close()
 
     def submit(self, envelope: Envelope) -> str:
         """Hand in a message at port 25; the queue id of the reply."""
@@ -165,8 +175,6 @@ class Adapter:
                 if " daemon started " in line:
                     self._running = True
                     self._up.set()
-                if words := _LAST_WORDS.search(line):
-                    self._last_words = words[0]
                 for report in log.read(line):
                     self._reports.put(report)
         self._reports.put(None)
@@ -186,6 +194,17 @@ def installed_or_unpacked() -> Path | None:
     if not (tree / "usr/sbin/postfix").is_file():
         raise Unavailable(_MISSING)
     return tree
+
+
+def _last_words(complaints: socket.socket) -> str:
+    """The last fatal line that has been sent to the socket."""
+    said = f"no sign of life in {START_TIMEOUT:.0f} s"
+    complaints.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while octets := complaints.recv(4096):
+            if words := _LAST_WORDS.search(octets.decode(errors="replace")):
+                said = words[0].rstrip("\0\n")
+    return said
 
 
 def parse_queue(line: str) -> InQueue:

@@ -100,7 +100,7 @@ class Agent:
         for fate in fates:
             self._say(self.report(message, fate))
         lost = [
-            self._lost(fate.recipient, fate.state, fate.outcome)
+            self._lost(fate, fate.outcome)
             for fate in fates
             if fate.state in (State.RETURNED, State.EXPIRED) and isinstance(fate.outcome, Failure)
         ]
@@ -134,10 +134,10 @@ class Agent:
             return self.dialect.returned(outcome)
         return self.dialect.queued(outcome)
 
-    def _lost(self, recipient: str, state: State, failure: Failure) -> Lost:
-        final = self.statement(state, failure)
-        last = final if state is State.RETURNED else self.dialect.queued(failure)
-        return Lost(recipient, final, last, failure)
+    def _lost(self, fate: Fate, failure: Failure) -> Lost:
+        final = self.statement(fate.state, failure)
+        last = final if fate.state is State.RETURNED else self.dialect.queued(failure)
+        return Lost(fate.recipient, final, last, failure, fate.attempted)
 
     def give_back(self, message: Message, lost: Sequence[Lost]) -> None:
         """Send the NDRs that the loss is worth, from the null sender."""

@@ -24,6 +24,7 @@ class Lost:
     final: Statement
     attempt: Statement
     failure: Failure
+    attempted: datetime
 
 
 class Writer:
@@ -43,7 +44,7 @@ class Writer:
         report["Message-ID"] = f"<{queue_id}@{self._host}>"
         report["Auto-Submitted"] = "auto-replied"
         report.attach(MIMEText(self.explanation(lost, now), "plain", "us-ascii"))
-        report.attach(self.status(message, lost, now))
+        report.attach(self.status(message, lost))
         report.attach(_headers(message.content))
         return report.as_bytes(policy=_CRLF)
 
@@ -58,17 +59,17 @@ class Writer:
             f"Generating server: {self._host}\n\n{details}"
         )
 
-    def status(self, message: Message, lost: Sequence[Lost], now: datetime) -> Part:
+    def status(self, message: Message, lost: Sequence[Lost]) -> Part:
         """The part for machines."""
         whole = Part()
         whole["Reporting-MTA"] = f"dns;{self._host}"
         whole["Arrival-Date"] = format_datetime(message.date)
         part = Part()
         part["Content-Type"] = "message/delivery-status"
-        part.set_payload([whole, *(self.block(each, now) for each in lost)])
+        part.set_payload([whole, *(self.block(each) for each in lost)])
         return part
 
-    def block(self, lost: Lost, now: datetime) -> Part:
+    def block(self, lost: Lost) -> Part:
         """The fields of one recipient."""
         block = Part()
         block["Final-Recipient"] = f"rfc822;{_ascii(lost.recipient)}"
@@ -77,7 +78,7 @@ class Writer:
         block["Diagnostic-Code"] = f"smtp;{_ascii(lost.final.diagnostic)}"
         if lost.failure.stage not in (Stage.DNS, Stage.CONNECT, Stage.INTERNAL):
             block["Remote-MTA"] = f"dns;{_ascii(lost.failure.server.host)}"
-        block["Last-Attempt-Date"] = format_datetime(now)
+        block["Last-Attempt-Date"] = format_datetime(lost.attempted)
         return block
 
     def _details(self, lost: Lost, stamp: str) -> str:
@@ -86,6 +87,7 @@ class Writer:
         lines = [_ascii(lost.recipient)]
         if lost.final != lost.attempt:
             lines.append(f"{stamp} - Server at {self._host} returned '{_ascii(lost.final.text)}'")
+        stamp = _stamp(lost.attempted)
         lines.append(f"{stamp} - Server at {place} returned '{_ascii(lost.attempt.text)}'")
         return "\n".join(lines) + "\n"
 

@@ -40,12 +40,16 @@ class Message:
 
 @dataclass(slots=True, eq=False)
 class Parcel:
-    """What is left to do for one domain of one message; `lifetime` in seconds."""
+    """What is left to do for one domain of one message; `lifetime` in seconds.
+
+    `attempted` is when the last attempt ended, `last` how it failed for each recipient.
+    """
 
     message: Message
     domain: str
     lifetime: float
     waiting: list[str]
+    attempted: datetime
     attempts: int = 0
     last: dict[str, Failure] = field(default_factory=dict)
     order: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,11 +62,15 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a recipient in one attempt, or at the end of the lifetime."""
+    """What became of a recipient in one attempt, or at the end of the lifetime.
+
+    `outcome` is that of the last attempt, which ended at `attempted`.
+    """
 
     recipient: str
     state: State
     outcome: Outcome
+    attempted: datetime
 
 
 class Listener(Protocol):
@@ -89,7 +97,7 @@ class Queue:
     def add(self, message: Message, lifetime: Callable[[str], float]) -> None:
         """Take a message on; `lifetime` gives the seconds for a domain."""
         for domain, recipients in by_domain(message.recipients).items():
-            parcel = Parcel(message, domain, lifetime(domain), recipients)
+            parcel = Parcel(message, domain, lifetime(domain), recipients, message.date)
             self._parcels[parcel] = asyncio.create_task(self._live(parcel))
 
     def retry(self, queue_id: str) -> None:
@@ -120,13 +128,15 @@ class Queue:
         parcel.attempts += 1
         recipients = tuple(parcel.waiting)
         outcomes = await self._attempt(parcel.message, parcel.domain, recipients)
+        parcel.attempted = self._clock.date()
         self._settle(parcel, [self._fate(parcel, r, outcomes[r]) for r in recipients])
 
     async def _pause(self, parcel: Parcel) -> None:
         due = self._clock.now() + self._policy.pause(parcel.attempts)
         await self._clock.wait_until(min(due, parcel.end), parcel.order)
         if self._over(parcel):
-            fates = [Fate(r, State.EXPIRED, parcel.last[r]) for r in parcel.waiting]
+            last = parcel.last
+            fates = [Fate(r, State.EXPIRED, last[r], parcel.attempted) for r in parcel.waiting]
             self._settle(parcel, fates)
 
     def _over(self, parcel: Parcel) -> bool:
@@ -134,12 +144,14 @@ class Queue:
         return self._policy.is_over(age, parcel.lifetime)
 
     def _fate(self, parcel: Parcel, recipient: str, outcome: Outcome) -> Fate:
+        return Fate(recipient, self._state(parcel, outcome), outcome, parcel.attempted)
+
+    def _state(self, parcel: Parcel, outcome: Outcome) -> State:
         if not isinstance(outcome, Failure):
-            return Fate(recipient, State.DELIVERED, outcome)
+            return State.DELIVERED
         if self._policy.is_permanent(outcome):
-            return Fate(recipient, State.RETURNED, outcome)
-        state = State.EXPIRED if self._over(parcel) else State.DEFERRED
-        return Fate(recipient, state, outcome)
+            return State.RETURNED
+        return State.EXPIRED if self._over(parcel) else State.DEFERRED
 
     def _settle(self, parcel: Parcel, fates: Sequence[Fate]) -> None:
         for fate in fates:
