@@ -10,7 +10,7 @@ order), put it into octets, journal it, send it. Only `_decide` counts: how ofte
 A fault meets the question that is asked, not the names that a CNAME leads to.
 
 What holds always: a question of a scenario is journaled once, and before it is answered; a
-TCP connection is closed by the client, or when the server stops; what belongs to no zone is
+TCP connection is closed by the client, by a fault, or when the server stops; what belongs to no zone is
 told to the witness as stray and gets NXDOMAIN, so that the agent goes on.
 """
 
@@ -28,6 +28,9 @@ from model.events import Asked
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets of UDP questions that may wait: all scenarios are launched at once."""
+
+HANG_UP = b""
+"""Sent over TCP: no message, but the end of the connection."""
 
 Send = Callable[[bytes], None]
 Heed = Callable[[bytes, str, Send], None]
@@ -160,8 +163,8 @@ class Nameserver:
         self._stale[label] = max(self._stale.get(label, 0.0), ends, kept)
 
     def _encode(self, question: Question, answer: Answer, transport: str) -> bytes:
-        if answer.cut:
-            return b""
+        if answer.cut and transport == "tcp":
+            return HANG_UP
         if answer.garbage is not None:
             return answer.garbage
         soa = authority(self._zones, question.name, question.qtype, answer)
@@ -202,6 +205,8 @@ def _summary(answer: Answer | None, octets: bytes | None) -> str:
     late = "late: " if answer.delay else ""
     if answer.garbage is not None:
         return f"{late}{len(answer.garbage)} octets of garbage"
+    if octets == HANG_UP:
+        return f"{late}hung up"
     if answer.wrong_id:
         late += "wrong id: "
     if octets[2] & 2:  # TC
@@ -262,8 +267,7 @@ class _Stream(_Socket, asyncio.Protocol):
             self._heed(message, "tcp", self._send)
 
     def _send(self, octets: bytes) -> None:
-        """Send a message; none at all hangs up."""
-        if not octets:
+        if octets == HANG_UP:
             self._transport.close()
         elif not self._transport.is_closing():
             self._transport.write(len(octets).to_bytes(2, "big") + octets)

@@ -19,7 +19,6 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import trustme
 from cryptography import x509
@@ -167,13 +166,12 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _server_context(flaw: Flaw, key_and_chain: bytes) -> ssl.SSLContext:
-    old = flaw is Flaw.NO_COMMON_VERSION
-    context = (_AlertingContext if old else ssl.SSLContext)(ssl.PROTOCOL_TLS_SERVER)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # ssl loads keys from files only
         file.write(key_and_chain)
         file.flush()
         context.load_cert_chain(file.name)
-    if old:
+    if flaw is Flaw.NO_COMMON_VERSION:
         _speak_old_versions_only(context)
     return context
 
@@ -186,44 +184,3 @@ def _speak_old_versions_only(context: ssl.SSLContext) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = ssl.TLSVersion.TLSv1_1
         context.maximum_version = ssl.TLSVersion.TLSv1_1
-
-
-class AlertingObject(ssl.SSLObject):
-    """A server's side whose alert is sent before its handshake fails.
-
-    asyncio drops the connection at the first error and with it the alert that OpenSSL has just
-    written. Asking for more octets first makes it send what is there; the client then hangs up,
-    which ends the handshake. `failure` is why it really failed.
-    """
-
-    failure: ssl.SSLError | None = None
-    outgoing: ssl.MemoryBIO
-
-    def do_handshake(self) -> None:
-        """As usual; but an error with an alert waits for the client's next move."""
-        if self.failure is not None:
-            raise self.failure
-        try:
-            super().do_handshake()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError as error:
-            if not self.outgoing.pending:
-                raise
-            self.failure = error
-            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "the alert goes first") from error
-
-
-class _AlertingContext(ssl.SSLContext):
-    """A context whose connections are AlertingObjects."""
-
-    sslobject_class = AlertingObject
-
-    def wrap_bio(
-        self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **options: Any
-    ) -> ssl.SSLObject:
-        """As usual; the object is told where its octets go."""
-        made = super().wrap_bio(incoming, outgoing, *args, **options)
-        assert isinstance(made, AlertingObject)
-        made.outgoing = outgoing
-        return made

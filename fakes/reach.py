@@ -15,6 +15,7 @@ What holds always: nothing that is blocked ever accepts, and our own fillers are
 somebody's SYN. Blocks are added one by one and go all together, by `close`.
 """
 
+import asyncio
 import socket
 from collections.abc import Callable
 
@@ -25,6 +26,9 @@ NOWHERE = "127.255.255.255"
 """The one address that UNREACHABLE can have in an open room."""
 _FILLER_TIMEOUT = 5.0
 """Seconds; the kernel completes a connection on loopback by itself and at once."""
+_DISTANCE = 0.002
+"""Seconds that the router is away. While connect(2) still holds its socket, Linux only notes an
+ICMP error and tries again after a second; on loopback the answer could come that early."""
 _CODES = {Reach.UNREACHABLE: HOST_UNREACHABLE, Reach.PROHIBITED: PROHIBITED}
 
 OnSyn = Callable[[str, int, str, int], None]
@@ -70,6 +74,7 @@ class Reaches:
         """Free every address."""
         if self._tap is not None:
             self._tap.close()
+            self._tap = None
         for one in self._sockets:
             one.close()
         self._sockets.clear()
@@ -95,7 +100,11 @@ class Reaches:
             return
         self._told(source, source_port, ip, port)
         code = self._codes.get((ip, port))
-        if code is not None and self._tap is not None:
+        if code is not None:
+            asyncio.get_running_loop().call_later(_DISTANCE, self._answer, code, packet)
+
+    def _answer(self, code: int, packet: bytes) -> None:
+        if self._tap is not None:  # else all was closed meanwhile
             self._tap.icmp_unreachable(code, packet)
 
 

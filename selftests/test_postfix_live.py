@@ -141,3 +141,27 @@ except AgentDied as error:
 """)
     assert seen["error"].startswith("Postfix did not start: fatal: ")
     assert "Address already in use" in seen["error"]
+
+
+def test_passes_on_what_the_loader_says() -> None:
+    """A Postfix that cannot even be loaded is no riddle either."""
+    seen = run("""
+agent.stop()
+broken = Path("/run/broken")
+(broken / "usr/lib/postfix/sbin").mkdir(parents=True)
+(broken / "usr/sbin").mkdir()
+(broken / "usr/sbin/postfix").touch()
+master = broken / "usr/lib/postfix/sbin/master"
+master.write_text("#!/bin/sh\\necho cannot open shared object file >&2; exit 127\\n")
+master.chmod(0o755)
+import os
+os.environ["MAILFLOW_POSTFIX_TREE"] = str(broken)
+room.work = room.work / "other"
+room.work.mkdir()
+other = load("postfix")
+try:
+    other.start(room, TIMERS, [])
+except AgentDied as error:
+    seen["error"] = str(error)
+""")
+    assert seen["error"] == "Postfix did not start: cannot open shared object file"

@@ -1,5 +1,6 @@
 """The reference adapter with a real agent process, in a stand-in for a room."""
 
+import contextlib
 import socketserver
 import subprocess
 import threading
@@ -16,7 +17,8 @@ from model.timers import Timers
 from model.tls import Tls
 from targets.base import Envelope, Route, Target, load
 from targets.reference.adapter import Adapter
-from targets.reference.agent import Agent
+from targets.reference.agent import Agent, Parts
+from targets.reference.policy import Policy
 
 IP = "127.0.0.33"
 TIMERS = Timers(dns=0.3, connect=0.5, reply=0.5, lifetime=1, retry=1)
@@ -68,9 +70,10 @@ class Conversation(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Speak SMTP."""
-        self.wfile.write(b"220 hello\r\n")
-        while line := self.rfile.readline():
-            self.wfile.write(self._reply(line))
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(b"220 hello\r\n")
+            while line := self.rfile.readline():
+                self.wfile.write(self._reply(line))
 
     def _reply(self, line: bytes) -> bytes:
         if b"<bad@" in line:
@@ -179,6 +182,29 @@ def test_after_its_end_every_call_says_so(tmp_path: Path) -> None:
         adapter.stop()
         with pytest.raises(AgentDied, match="ended with status 0"):
             adapter.queue()
+
+
+class Restless(Policy):
+    """Attempts without a pause."""
+
+    def pause(self, attempts: int) -> float:
+        """None at all."""
+        return 0.0
+
+
+class Busy(Agent):
+    """An agent that is always in an attempt."""
+
+    parts = Parts(policy=Restless)
+
+
+def test_an_agent_ends_when_its_stdin_does_however_busy_it_is(tmp_path: Path) -> None:
+    with sink() as server, started(tmp_path, server.server_address[1], f"{__name__}:Busy") as busy:
+        busy.submit(Envelope("s@home.test", ("later@d.test",), CONTENT))
+        assert next(busy.reports()).state is State.DEFERRED
+        busy.stop()
+        with pytest.raises(AgentDied, match="ended with status 0"):
+            busy.queue()
 
 
 class Variant(Agent):

@@ -125,6 +125,7 @@ def test_a_permanent_failure_is_returned_at_once_but_never_to_a_null_sender(
     bench = run(lambda _: UNKNOWN, scene)
     assert bench.states() == [State.RETURNED]
     assert len(bench.returned) == ndrs
+    assert len(bench.attempts) == 1 + ndrs
     assert bench.reports[0].code == "550 5.1.1"
 
 

@@ -69,6 +69,7 @@ class Adapter:
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._up = threading.Event()
         self._running = False
+        self._last_line = ""
         self._conf = Path()
 
     def check(self) -> None:
@@ -107,7 +108,8 @@ class Adapter:
             Path(SYSLOG).unlink()
             if not self._running:
                 self.stop()
-                raise AgentDied(f"Postfix did not start: {_last_words(complaints)}")
+                words = _last_words(complaints) or self._last_line or "it said nothing"
+                raise AgentDied(f"Postfix did not start: {words}")
         socket.create_connection(DOOR, START_TIMEOUT).close()
 
     def _run(self, room: Room) -> None:
@@ -172,6 +174,7 @@ class Adapter:
         with self._master.stdout as lines:
             for octets in lines:
                 line = octets.decode(errors="replace").rstrip()
+                self._last_line = line
                 if " daemon started " in line:
                     self._running = True
                     self._up.set()
@@ -197,8 +200,8 @@ def installed_or_unpacked() -> Path | None:
 
 
 def _last_words(complaints: socket.socket) -> str:
-    """The last fatal line that has been sent to the socket."""
-    said = f"no sign of life in {START_TIMEOUT:.0f} s"
+    """The last fatal line that has been sent to the socket; empty if there is none."""
+    said = ""
     complaints.setblocking(False)
     with contextlib.suppress(BlockingIOError):
         while octets := complaints.recv(4096):

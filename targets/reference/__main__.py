@@ -3,7 +3,11 @@
 import argparse
 import asyncio
 import contextlib
+import os
+import sys
+from typing import NoReturn
 
+from targets.reference.agent import Agent
 from targets.reference.serve import load, raise_file_limit, serve
 
 DEFAULT_AGENT = "targets.reference.agent:Agent"
@@ -18,7 +22,19 @@ def main() -> None:
     arguments = parser.parse_args()
     raise_file_limit()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        asyncio.run(serve(load(arguments.agent)))
+        asyncio.run(_serve_and_end(load(arguments.agent)))
+
+
+async def _serve_and_end(agent_class: type[Agent]) -> NoReturn:
+    """Serve, then end the process at once, whatever attempts are under way.
+
+    Cancelling them would not do: before Python 3.12 `asyncio.wait_for` may swallow a
+    cancellation, and the attempt, or the pause after it, would hold up the end.
+    """
+    await serve(agent_class)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

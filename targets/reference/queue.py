@@ -132,8 +132,11 @@ class Queue:
         self._settle(parcel, [self._fate(parcel, r, outcomes[r]) for r in recipients])
 
     async def _pause(self, parcel: Parcel) -> None:
-        due = self._clock.now() + self._policy.pause(parcel.attempts)
-        await self._clock.wait_until(min(due, parcel.end), parcel.order)
+        now = self._clock.now()
+        due = now + self._policy.pause(parcel.attempts)
+        # Mail that a lax policy keeps beyond its end follows the schedule, not a busy loop.
+        wake = min(due, parcel.end) if parcel.end > now else due
+        await self._clock.wait_until(wake, parcel.order)
         if self._over(parcel):
             last = parcel.last
             fates = [Fate(r, State.EXPIRED, last[r], parcel.attempted) for r in parcel.waiting]

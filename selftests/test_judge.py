@@ -1,0 +1,212 @@
+"""The judge, over traces made by hand: every verdict is reached, for the right reason."""
+
+import pytest
+
+from catalogue import dialects
+from model.events import Asked, Did, Elapsed, Knocked
+from model.expect import Delivers, Expectation, Expires, Fails, Recovers
+from model.failure import Cause, Failure
+from model.judge import judge, unmet_faults
+from model.report import State
+from model.scenario import Host, Reach, Scenario
+from model.smtp import CutAt, Stage
+from model.trace import Trace
+from model.verdict import Judgement, Verdict
+from selftests.worlds import RECIPIENT, deferred, ndr, queued, said, scenario, stored, trace
+
+REFUSED = Cause(Failure.CONNECTION_REFUSED, "reset")
+KNOCK = Knocked(0.5, "mx1", "198.18.1.1")
+KEPT = queued(RECIPIENT)
+M365, RFC = dialects.load("m365-2019"), dialects.load("rfc")
+
+
+def refusing(expect: Expectation) -> Scenario:
+    """A scenario whose only host refuses."""
+    return scenario(expect=expect, hosts=(Host(reach=Reach.REFUSED),))
+
+
+def verdict_on(seen: Trace, dialect: str = "m365-2019") -> Judgement:
+    """The verdict on a refused connection."""
+    return judge(refusing(Fails(REFUSED)), seen, dialects.load(dialect))
+
+
+@pytest.mark.parametrize(
+    ("smtp", "enhanced", "dialect", "verdict"),
+    [
+        (450, "4.4.316", "m365-2019", Verdict.PASS),
+        (0, "4.4.316", "m365-2019", Verdict.PASS),
+        (451, "4.4.316", "m365-2019", Verdict.FAIL),
+        (450, "4.4.317", "m365-2019", Verdict.FAIL),
+        (450, "4.4.0", "m365-2019", Verdict.WEAK),
+        (0, "4.0.0", "m365-2019", Verdict.WEAK),
+        (450, "", "m365-2019", Verdict.WEAK),
+        (0, "", "rfc", Verdict.WEAK),
+        (0, "4.4.1", "rfc", Verdict.PASS),
+        (0, "4.4.2", "rfc", Verdict.FAIL),
+        (550, "5.4.1", "rfc", Verdict.FAIL),
+    ],
+)
+def test_a_code_is_judged_by_the_dialect(
+    smtp: int, enhanced: str, dialect: str, verdict: Verdict
+) -> None:
+    """Exact passes, unspecific is weak, anything else of the same class fails."""
+    found = verdict_on(trace(KNOCK, deferred(smtp, enhanced), KEPT), dialect)
+
+    assert found.verdict is verdict
+
+
+def test_an_alternative_code_is_accepted() -> None:
+    """The observed 4.4.317 stands for the documented 4.4.315."""
+    silent = Fails(Cause(Failure.CONNECTION_TIMED_OUT, "silent"))
+    found = judge(refusing(silent), trace(KNOCK, deferred(450, "4.4.317"), KEPT), M365)
+
+    assert found.verdict is Verdict.ACCEPTED
+    assert (found.primary, found.accepted) == ("450 4.4.315", ("450 4.4.317",))
+
+
+def test_a_peers_reply_is_passed_on() -> None:
+    """Its own codes are the primary ones; a peer without an enhanced code gets class.0.0."""
+    about = scenario(expect=Fails(Cause(Failure.PEER_REPLY, "permanent"), "550 No"))
+    returned = trace(said(State.RETURNED, 550, "5.0.0"), ndr(at=2.0, status="5.0.0"), queued())
+
+    assert judge(about, returned, RFC).verdict is Verdict.PASS
+
+
+def test_a_broken_law_fails_whatever_the_code() -> None:
+    """The right code does not excuse lost mail; the observation names the law."""
+    found = verdict_on(trace(KNOCK, deferred(), queued()))
+
+    assert found.verdict is Verdict.FAIL
+    assert found.observed == "deferred 450 4.4.316 [breaks accounted]"
+
+
+@pytest.mark.parametrize("code", ["4.4.316", "4.4.999"])
+def test_a_fault_never_met_proves_nothing(code: str) -> None:
+    """Neither the right code nor a wrong one."""
+    found = verdict_on(trace(deferred(450, code), KEPT))
+
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "was tried" in found.note
+
+
+def test_nothing_reported_fails() -> None:
+    """An agent that keeps silent does not conform."""
+    found = verdict_on(trace(KNOCK, KEPT))
+
+    assert (found.verdict, found.observed) == (Verdict.FAIL, "nothing reported")
+
+
+def test_delivery_to_the_host_expected() -> None:
+    """Another host, or another fate, is a mismatch."""
+    right, wrong = trace(stored(), queued()), trace(stored(host="mx2"), queued())
+
+    assert judge(scenario(), right, M365).verdict is Verdict.PASS
+    assert judge(scenario(), wrong, M365).verdict is Verdict.FAIL
+    assert judge(scenario(), trace(deferred(), KEPT), M365).verdict is Verdict.FAIL
+
+
+def test_a_tolerated_failure_is_accepted() -> None:
+    """Where documents leave it open, the other way out is no mistake."""
+    about = scenario(expect=Delivers(or_fails=REFUSED))
+
+    assert judge(about, trace(deferred(), KEPT), M365).verdict is Verdict.ACCEPTED
+    assert judge(about, trace(deferred(450, "4.4.999"), KEPT), M365).verdict is Verdict.FAIL
+
+
+def test_recovery() -> None:
+    """First the failure, then the delivery, once; twice only where the host set the trap."""
+    once, twice = Recovers(Fails(REFUSED)), Recovers(Fails(REFUSED), twice=True)
+    copy = stored(acknowledged=False)
+    single = trace(KNOCK, deferred(), stored(), queued())
+    double = trace(KNOCK, deferred(), copy, stored(), queued())
+    never = trace(KNOCK, deferred(), KEPT)
+
+    assert judge(refusing(once), single, M365).verdict is Verdict.PASS
+    assert judge(refusing(once), double, M365).verdict is Verdict.FAIL
+    assert judge(refusing(twice), double, M365).verdict is Verdict.PASS
+    assert judge(refusing(once), never, M365).verdict is Verdict.FAIL
+
+
+def test_what_a_dialect_lets_be_final_need_not_recover() -> None:
+    """5.4.4 for an MX host that does not exist ends the matter under RFC 5321, not under M365."""
+    gone = Recovers(Fails(Cause(Failure.DNS_QUERY_FAILED, "mx-host-nxdomain")))
+    seen = trace(
+        said(State.RETURNED, 0, "5.4.4"),
+        ndr(at=2.0, status="5.4.4", diagnostic="x-y; no"),
+        queued(),
+    )
+
+    assert judge(scenario(expect=gone), seen, RFC).verdict is Verdict.PASS
+    assert judge(scenario(expect=gone), seen, M365).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("status", "diagnostic", "dialect", "verdict"),
+    [
+        ("5.4.316", "smtp;550 5.4.316 Message expired", "m365-2019", Verdict.PASS),
+        ("5.4.317", "smtp;550 5.4.317 Message expired", "m365-2019", Verdict.FAIL),
+        ("5.4.7", "x-agent; expired", "m365-2019", Verdict.FAIL),
+    ],
+)
+def test_expiry(status: str, diagnostic: str, dialect: str, verdict: Verdict) -> None:
+    """The NDR carries the twin of the attempt's code."""
+    seen = trace(
+        KNOCK,
+        deferred(),
+        Elapsed(2.0, 160.0),
+        said(State.EXPIRED),
+        ndr(3.0, status, diagnostic),
+        queued(),
+    )
+
+    assert judge(refusing(Expires(Fails(REFUSED))), seen, dialects.load(dialect)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ("5.4.7", Verdict.PASS),
+        ("4.4.1", Verdict.ACCEPTED),
+        ("5.4.1", Verdict.ACCEPTED),
+        ("5.1.1", Verdict.FAIL),
+    ],
+)
+def test_expiry_by_the_standard(status: str, verdict: Verdict) -> None:
+    """X.4.7, or the last attempt's code, as it was or with class 5 (RFC 3463 section 3.5)."""
+    seen = trace(
+        KNOCK, deferred(0, "4.4.1"), ndr(status=status, diagnostic="x-agent; no"), queued()
+    )
+
+    assert judge(refusing(Expires(Fails(REFUSED))), seen, RFC).verdict is verdict
+
+
+def test_expiry_without_an_ndr_fails() -> None:
+    """The sender must be told."""
+    found = judge(refusing(Expires(Fails(REFUSED))), trace(KNOCK, deferred(), KEPT), M365)
+
+    assert (found.verdict, found.observed) == (Verdict.FAIL, "deferred 450 4.4.316, then no NDR")
+
+
+def test_every_kind_of_fault_leaves_a_sign() -> None:
+    """Each sign silences its own complaint and no other."""
+    from model.dns import Rcode, Zone
+    from model.tls import Flaw
+
+    zone = Zone(("@ MX 10 mx1",)).but(Rcode("SERVFAIL"))
+    about = scenario(
+        zone=zone,
+        hosts=(
+            Host("mx1", reach=Reach.REFUSED),
+            Host("mx2", (CutAt(Stage.EHLO),), certificate=Flaw.EXPIRED),
+        ),
+    )
+    signs = (
+        Asked(0.1, "x-y.test", "MX", "udp", "SERVFAIL", True),
+        KNOCK,
+        Did(0.2, "mx2", 1, Stage.EHLO, "* closes", True),
+    )
+
+    assert len(unmet_faults(about, trace())) == 4
+    assert len(unmet_faults(about, trace(*signs))) == 1
+    for sign in signs:
+        assert len(unmet_faults(about, trace(sign))) == 3

@@ -1,0 +1,142 @@
+"""Every law is seen to hold, and seen to object."""
+
+import pytest
+
+from model.events import Elapsed, Heard, Strayed
+from model.laws import check
+from model.report import State
+from model.scenario import Connector, Host, Mail, Scenario
+from model.smtp import Stage
+from model.tls import Flaw, Tls
+from model.trace import Trace
+from model.verdict import Holds, Law
+from selftests.worlds import (
+    NOBODY,
+    RECIPIENT,
+    SENT,
+    connected,
+    deferred,
+    ndr,
+    queued,
+    said,
+    scenario,
+    stored,
+    trace,
+)
+
+GOOD = scenario()
+STRICT = scenario(connector=Connector(tls=Tls.DOMAIN))
+EXPIRED = scenario(
+    connector=Connector(tls=Tls.CERTIFICATE), hosts=(Host(certificate=Flaw.EXPIRED),)
+)
+NULL = scenario(mail=Mail(null_sender=True))
+
+
+def line(stage: Stage, tls: bool) -> Heard:
+    """The agent says a line."""
+    return Heard(0.8, "mx1", 1, stage, f"{stage}", tls)
+
+
+HOLD: list[tuple[str, Law, Scenario, Trace]] = [
+    ("delivered once", Law.ACCOUNTED, GOOD, trace(stored(), queued())),
+    ("still queued", Law.ACCOUNTED, GOOD, trace(deferred(), queued(RECIPIENT))),
+    ("returned once", Law.ACCOUNTED, GOOD, trace(ndr(), queued())),
+    (
+        "kept by a host that cut, then delivered",
+        Law.ACCOUNTED,
+        GOOD,
+        trace(stored(acknowledged=False), stored(), queued()),
+    ),
+    ("nobody to tell", Law.ACCOUNTED, NULL, trace(said(State.EXPIRED), queued(), place=NOBODY)),
+    ("all inside TLS", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.MAIL, tls=True))),
+    ("EHLO may be in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.EHLO, tls=False))),
+    ("450 with 4.4.316", Law.CODE_CLASS, GOOD, trace(deferred(450, "4.4.316"))),
+    ("named", Law.NAMES_SERVER, GOOD, trace(connected(), deferred(text="by 198.18.1.1"))),
+    ("after its lifetime", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(at=100.0))),
+    ("at once when permanent", Law.NDR_IN_TIME, GOOD, trace(said(State.RETURNED), ndr(at=2.0))),
+    (
+        "after time was let pass",
+        Law.NDR_IN_TIME,
+        GOOD,
+        trace(deferred(), Elapsed(2.0, 160.0), ndr(at=3.0)),
+    ),
+    ("behind a Received", Law.INTACT, GOOD, trace(stored(b"Received: by a;\r\n x\r\n" + SENT))),
+    ("nothing strayed", Law.CONFINED, GOOD, trace()),
+]
+
+OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
+    ("lost", Law.ACCOUNTED, GOOD, trace(deferred(), queued())),
+    ("delivered twice", Law.ACCOUNTED, GOOD, trace(stored(), stored(), queued())),
+    ("delivered and kept", Law.ACCOUNTED, GOOD, trace(stored(), queued(RECIPIENT))),
+    ("delivered and returned", Law.ACCOUNTED, GOOD, trace(stored(), ndr(), queued())),
+    ("returned twice", Law.ACCOUNTED, GOOD, trace(ndr(), ndr(), queued())),
+    (
+        "kept by a host that cut, then dropped",
+        Law.ACCOUNTED,
+        GOOD,
+        trace(stored(acknowledged=False), queued()),
+    ),
+    ("MAIL in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.MAIL, tls=False))),
+    ("body in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.DOT, tls=False))),
+    ("RCPT to a host to be refused", Law.NO_CLEAR_TEXT, EXPIRED, trace(line(Stage.RCPT, tls=True))),
+    ("450 with 5.4.316", Law.CODE_CLASS, GOOD, trace(deferred(450, "5.4.316"))),
+    ("deferred with 5.1.1", Law.CODE_CLASS, GOOD, trace(deferred(0, "5.1.1"))),
+    ("returned with 4.4.1", Law.CODE_CLASS, GOOD, trace(said(State.RETURNED, 0, "4.4.1"))),
+    ("Status 4 with a 550", Law.CODE_CLASS, GOOD, trace(deferred(), ndr(status="4.4.316"))),
+    ("server not named", Law.NAMES_SERVER, GOOD, trace(connected(), deferred(text="no idea"))),
+    (
+        "another server named",
+        Law.NAMES_SERVER,
+        GOOD,
+        trace(connected(), deferred(text="mx2.x-y.test")),
+    ),
+    ("too early", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(at=50.0))),
+    (
+        "too early although time was let pass",
+        Law.NDR_IN_TIME,
+        GOOD,
+        trace(deferred(), Elapsed(2.0, 60.0), ndr(at=3.0)),
+    ),
+    ("two of them", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(), ndr())),
+    ("from somebody", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(sender="postmaster@x"))),
+    ("to the null sender", Law.NDR_IN_TIME, NULL, trace(deferred(), ndr(), place=NOBODY)),
+    ("altered", Law.INTACT, GOOD, trace(stored(SENT.replace(b"body", b"bodY")))),
+    ("cut short", Law.INTACT, GOOD, trace(stored(SENT[:-4]))),
+    ("a tail", Law.INTACT, GOOD, trace(stored(SENT + b"-- \r\nad\r\n"))),
+    ("text put in front", Law.INTACT, GOOD, trace(stored(b"Hello\r\n" + SENT))),
+    ("strayed", Law.CONFINED, GOOD, trace(Strayed(1.0, "DNS elsewhere.test MX"))),
+]
+
+
+@pytest.mark.parametrize(("law", "about", "seen"), [c[1:] for c in HOLD], ids=[c[0] for c in HOLD])
+def test_a_law_holds(law: Law, about: Scenario, seen: Trace) -> None:
+    """What is right is left alone."""
+    holds, wrongs = check(about, seen)
+
+    assert holds[law] is Holds.OK
+    assert [wrong for wrong in wrongs if f"law {law}:" in wrong.what] == []
+
+
+@pytest.mark.parametrize(
+    ("law", "about", "seen"), [c[1:] for c in OBJECT], ids=[c[0] for c in OBJECT]
+)
+def test_a_law_objects(law: Law, about: Scenario, seen: Trace) -> None:
+    """What is wrong is named, with both sides."""
+    holds, wrongs = check(about, seen)
+
+    assert holds[law] is Holds.BROKEN
+    objection = next(wrong for wrong in wrongs if f"law {law}:" in wrong.what)
+    assert objection.expected != objection.observed
+
+
+def test_every_law_is_seen_both_ways() -> None:
+    """No law without a case in which it holds and one in which it objects."""
+    assert {case[1] for case in HOLD} == {case[1] for case in OBJECT} == set(Law)
+
+
+def test_a_law_with_nothing_to_look_at_says_so() -> None:
+    """Not applicable is not the same as kept."""
+    holds, _ = check(GOOD, trace())
+
+    for law in (Law.NO_CLEAR_TEXT, Law.CODE_CLASS, Law.NAMES_SERVER, Law.INTACT):
+        assert holds[law] is Holds.NOT_APPLICABLE

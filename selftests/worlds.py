@@ -1,0 +1,89 @@
+"""Traces made by hand, so that laws and judge can be tested without a socket."""
+
+from collections.abc import Iterable
+
+from model.events import Accepted, Connected, Event, Queued, Reported, Returned, Submitted
+from model.report import Report, State
+from model.scenario import Scenario
+from model.trace import Placement, Trace
+
+RECIPIENT = "user@x-y.test"
+SENDER = "sender@x-y.home.test"
+SENT = b"Subject: x.y\r\n\r\nbody\r\n"
+PLACE = Placement(
+    domain="x-y.test",
+    home="x-y.home.test",
+    sender=SENDER,
+    recipients=(RECIPIENT,),
+    hosts={"mx1": ("mx1.x-y.test", "198.18.1.1"), "mx2": ("mx2.x-y.test", "198.18.1.2")},
+    port=25,
+)
+NOBODY = Placement(PLACE.domain, PLACE.home, "", PLACE.recipients, PLACE.hosts, PLACE.port)
+
+
+def scenario(**difference: object) -> Scenario:
+    """A scenario with id `x.y`, healthy but for the difference."""
+    from catalogue.rules import DELIVER
+
+    return Scenario(id="x.y", title="t", rule=DELIVER, **difference)  # type: ignore[arg-type]
+
+
+def trace(
+    *events: Event, place: Placement = PLACE, lifetime: float = 100.0, sealed: bool = True
+) -> Trace:
+    """A trace of these events, submitted at second 0."""
+    return Trace("x.y", place, SENT, lifetime, sealed, (Submitted(0.0, "Q1"), *events))
+
+
+def deferred(smtp: int = 450, enhanced: str = "4.4.316", text: str = "mx1.x-y.test") -> Reported:
+    """The agent says that it could not, for now."""
+    return Reported(1.0, Report(RECIPIENT, State.DEFERRED, smtp, enhanced, text))
+
+
+def said(state: State, smtp: int = 0, enhanced: str = "", at: float = 1.0) -> Reported:
+    """The agent says anything else."""
+    return Reported(at, Report(RECIPIENT, state, smtp, enhanced, "mx1.x-y.test"))
+
+
+def stored(
+    content: bytes = SENT, host: str = "mx1", tls: bool = True, acknowledged: bool = True
+) -> Accepted:
+    """A host has the message."""
+    return Accepted(1.0, host, 1, SENDER, (RECIPIENT,), content, tls, acknowledged)
+
+
+def connected(host: str = "mx1") -> Connected:
+    """A connection stands."""
+    return Connected(0.5, host, 1)
+
+
+def queued(*recipients: str) -> Queued:
+    """The queue was read."""
+    return Queued(2.0, recipients)
+
+
+def ndr(
+    at: float = 200.0,
+    status: str = "5.4.316",
+    diagnostic: str = "smtp;550 5.4.316 Message expired",
+    sender: str = "",
+    action: str = "failed",
+) -> Returned:
+    """Mail that came home."""
+    lines: Iterable[str] = (
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=b",
+        "",
+        "--b",
+        "Content-Type: message/delivery-status",
+        "",
+        "Reporting-MTA: dns;agent.test",
+        "",
+        f"Final-Recipient: rfc822;{RECIPIENT}",
+        f"Action: {action}",
+        f"Status: {status}",
+        f"Diagnostic-Code: {diagnostic}",
+        "",
+        "--b--",
+        "",
+    )
+    return Returned(at, sender, (SENDER,), "\r\n".join(lines).encode())
