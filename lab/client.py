@@ -45,7 +45,8 @@ class LabClient:
                 start_new_session=True,  # Ctrl-C is ours: the lab ends when the pipe closes
             )
         self._connection = Connection(ours.detach())
-        self._connection.send(spec)
+        with contextlib.suppress(OSError):  # it has ended already; reading will say so
+            self._connection.send(spec)
 
     def trace(self, scenario: str) -> Trace:
         """The evidence of one scenario, once it is there. Raises LabBroken if it cannot come."""
@@ -90,9 +91,20 @@ class LabClient:
                 self.done = message
                 self._lost = "the lab has ended without running this scenario"
             case None:
-                self._lost = self._lost or f"the lab ended unexpectedly: {self._last_words()}"
+                self._lost = self._lost or self._obituary()
 
-    def _last_words(self) -> str:
+    def _obituary(self) -> str:
+        """How the process ended, as far as can be told, and what to do."""
+        how = "its pipe was closed"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = self._process.wait(5)
+            # A shell says 128 + n of a process that was killed by signal n.
+            killed = -status if status < 0 else status - 128
+            how = f"killed by signal {killed}" if killed > 0 else f"exit code {status}"
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else "it left no word"
+        words = lines[-1] if lines else "none"
+        return (
+            f"the lab's process ended unexpectedly ({how}; last words: {words}); run again, "
+            "and if it was killed see whether the machine ran out of memory (`dmesg`)"
+        )

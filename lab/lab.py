@@ -253,6 +253,7 @@ class Lab:
             return life.id, LabBroken(f"{life.id}: {error}")
         finally:
             task.cancel()
+            life.at_barrier.set()  # however it ended: time must go on for the others
             life.over.set()
 
     async def _let_time_pass(self) -> None:

@@ -6,6 +6,8 @@ pytest starts this module (in a sealed room as PID 1, see `lab/sealed.py`), send
 reads messages until `Done`. Two threads serve the pipe, so that the loop never waits for pytest:
 one sends, one listens. When the pipe closes, by whatever death on the other side, the listening
 thread ends this process at once; in a sealed room the kernel then takes everything with it.
+Whatever goes wrong here becomes a `Broke` with a sentence, and nothing is written outside the
+room's own directory, so that no death leaves anything behind.
 """
 
 import asyncio
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -25,11 +28,14 @@ from fakes.pki import Pki
 from lab.lab import Lab, LabBroken
 from lab.messages import Broke, Done, Message, Settled, Spec
 from lab.open import OpenRoom
-from lab.pace import PACES
+from lab.pace import PACES, Pace
 from lab.room import AgentDied, Unavailable
 from lab.sealed import SealedRoom, seal
 from model.trace import Trace
 from targets.base import load
+
+WORK = Path("/run/mailflow")
+"""Where a sealed room has its work directory: on the room's own tmpfs, not on the host."""
 
 
 class Pipe:
@@ -79,21 +85,27 @@ def main() -> None:
         asyncio.run(_run(spec, pipe))
     except (Unavailable, AgentDied, LabBroken) as error:
         pipe.say(Broke("", str(error)))
-    except OSError as error:
-        pipe.say(Broke("", f"the room could not be made: {error}"))
+    except Exception as error:  # a fault of ours: pytest must hear of it, whatever it is
+        pipe.say(Broke("", fault(error)))
     pipe.close()
+    os._exit(0)  # a thread that still waits for a dead agent must not keep the room
+
+
+def fault(error: Exception) -> str:
+    """The sentence about an error that nobody foresaw, with the place it came from."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"the lab failed with {type(error).__name__} ({error}) in {Path(place.filename).name}:"
+        f"{place.lineno}; please report it as a fault of the suite, or of your own adapter"
+    )
 
 
 async def _run(spec: Spec, pipe: Pipe) -> None:
     started = time.monotonic()
     pki = Pki()
     pace = PACES[spec.pace]
-    room: OpenRoom | SealedRoom
-    if spec.sealed:
-        room = seal(Path(tempfile.mkdtemp(prefix="mailflow-")), pki.ca_pem, pace.timers)
-    else:
-        room = OpenRoom(pki.ca_pem, spec.port)
-    pipe.room = room
+    room = pipe.room = _room(spec, pki, pace)
+    tempfile.tempdir = str(room.work)
     try:
         lab = Lab(room, room.network, pki, load(spec.target), pace)
         async for name, result in lab.run(spec.order):
@@ -106,6 +118,20 @@ async def _run(spec: Spec, pipe: Pipe) -> None:
         pipe.say(Done(tuple(lab.journal.strays), cpu, wall, usage.ru_maxrss))
     finally:
         room.close()
+
+
+def _room(spec: Spec, pki: Pki, pace: Pace) -> OpenRoom | SealedRoom:
+    """The room that the spec asks for. Raises LabBroken, or Unavailable for a port."""
+    try:
+        if spec.sealed:
+            return seal(WORK, pki.ca_pem, pace.timers)
+        return OpenRoom(pki.ca_pem, spec.port)
+    except OSError as error:
+        raise LabBroken(
+            f"the room could not be made: {error}; the reference agent may run with --room=open"
+            if spec.sealed
+            else f"the room could not be made: {error}; is there room left in the temp directory?"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -110,10 +110,16 @@ class Target(Protocol):
         """End the agent."""
 
 
+CONTRACT = sorted(
+    {*Target.__annotations__, *(name for name in vars(Target) if not name.startswith("_"))}
+)
+"""What an adapter must have."""
+
+
 def load(name: str) -> Target:
     """The adapter for a target's name, or for `module:Class`.
 
-    Raises Unavailable if there is none of that name.
+    Raises Unavailable if there is none of that name, or it is no adapter.
     """
     module, _, cls = name.partition(":")
     if not cls:
@@ -124,9 +130,17 @@ def load(name: str) -> Target:
                 "or give your own adapter as module:Class"
             )
     try:
-        return importlib.import_module(module).__dict__[cls]()  # type: ignore[no-any-return]
-    except (ModuleNotFoundError, KeyError) as error:
-        raise Unavailable(f"the target {name!r} cannot be loaded: {error!r}") from error
+        made: Target = getattr(importlib.import_module(module), cls)()
+    except Exception as error:  # whatever somebody's own module may raise
+        raise Unavailable(
+            f"the target {name!r} cannot be loaded ({type(error).__name__}: {error}); "
+            "give module:Class of an adapter that can be imported from here"
+        ) from error
+    if lacks := [part for part in CONTRACT if not hasattr(made, part)]:
+        raise Unavailable(
+            f"the target {name!r} is no adapter: it has no {', '.join(lacks)}; see targets/base.py"
+        )
+    return made
 
 
 def names() -> list[str]:

@@ -1,0 +1,103 @@
+"""Every behaviour, as a pure function of the moment."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from model.smtp import (
+    Behaviour,
+    CutAt,
+    CutBody,
+    HangUp,
+    KeepThenCut,
+    Listen,
+    MaskCapabilities,
+    MaskGreeting,
+    Moment,
+    Negotiate,
+    Reply,
+    Say,
+    Send,
+    SendAt,
+    Stage,
+    Stall,
+    StallAt,
+    Withhold,
+    decide,
+)
+
+EHLO = "250-mx1\n250-SIZE 1000\n250-STARTTLS\n250 HELP"
+USUAL: dict[Stage, Say | Listen | Negotiate] = {
+    Stage.EHLO: Say(EHLO),
+    Stage.GREETING: Say("220 mx1 ESMTP"),
+    Stage.BODY: Listen(),
+    Stage.HANDSHAKE: Negotiate(),
+}
+
+
+def moment(stage: Stage, visit: int = 1, octets: int = 0) -> Moment:
+    """A moment with what a blameless host would do."""
+    return Moment(stage, visit, USUAL.get(stage, Say("250 OK")), octets=octets)
+
+
+ACTING: list[tuple[Behaviour, Moment, object]] = [
+    (Reply(Stage.MAIL, "451 no"), moment(Stage.MAIL), Say("451 no")),
+    (Reply(Stage.MAIL, "421 bye", close=True), moment(Stage.MAIL), Say("421 bye", close=True)),
+    (CutAt(Stage.RCPT), moment(Stage.RCPT), HangUp()),
+    (CutAt(Stage.RCPT, reset=True), moment(Stage.RCPT), HangUp(reset=True)),
+    (KeepThenCut(), moment(Stage.DOT), HangUp(keep=True)),
+    (CutBody(100), moment(Stage.BODY, octets=100), HangUp()),
+    (StallAt(Stage.EHLO), moment(Stage.EHLO), Stall()),
+    (SendAt(Stage.HANDSHAKE, b"x"), moment(Stage.HANDSHAKE), Send(b"x")),
+    (Withhold("STARTTLS"), moment(Stage.EHLO), Say("250-mx1\n250-SIZE 1000\n250 HELP")),
+    (Withhold("HELP"), moment(Stage.EHLO), Say("250-mx1\n250-SIZE 1000\n250 STARTTLS")),
+    (Withhold("STARTTLS"), moment(Stage.STARTTLS), Say("502 5.5.1 Command not implemented")),
+    (MaskGreeting(), moment(Stage.GREETING), Say("220 *********")),
+    (
+        MaskCapabilities(),
+        moment(Stage.EHLO),
+        Say("250-mx1\n250-XXXXXXXXX\n250-XXXXXXXX\n250 XXXX"),
+    ),
+    (MaskCapabilities(), moment(Stage.STARTTLS), Say("502 5.5.1 Command not implemented")),
+]
+
+IDLE: list[tuple[Behaviour, Moment]] = [
+    (Reply(Stage.MAIL, "451 no", times=1), moment(Stage.MAIL, visit=2)),
+    (Reply(Stage.MAIL, "451 no"), moment(Stage.RCPT)),
+    (CutAt(Stage.RCPT, times=2), moment(Stage.RCPT, visit=3)),
+    (KeepThenCut(), moment(Stage.DOT, visit=2)),
+    (CutBody(100), moment(Stage.BODY, octets=99)),
+    (CutBody(100, times=1), moment(Stage.BODY, visit=2, octets=500)),
+    (StallAt(Stage.EHLO), moment(Stage.GREETING)),
+    (SendAt(Stage.HANDSHAKE, b"x"), moment(Stage.STARTTLS)),
+    (Withhold("SIZE"), moment(Stage.STARTTLS)),
+    (MaskGreeting(), moment(Stage.EHLO)),
+    (MaskCapabilities(), moment(Stage.GREETING)),
+]
+
+
+def ids(cases: Sequence[tuple[Any, ...]]) -> list[str]:
+    """The behaviour's name and the case's number."""
+    return [f"{type(case[0]).__name__}-{n}" for n, case in enumerate(cases)]
+
+
+@pytest.mark.parametrize(("behaviour", "at", "action"), ACTING, ids=ids(ACTING))
+def test_a_behaviour_acts(behaviour: Behaviour, at: Moment, action: object) -> None:
+    assert behaviour.react(at) == action
+
+
+@pytest.mark.parametrize(("behaviour", "at"), IDLE, ids=ids(IDLE))
+def test_a_behaviour_leaves_the_rest_alone(behaviour: Behaviour, at: Moment) -> None:
+    assert behaviour.react(at) is at.usual
+
+
+def test_every_behaviour_is_seen_both_ways() -> None:
+    assert {type(case[0]) for case in ACTING} == {type(case[0]) for case in IDLE}
+
+
+def test_behaviours_are_asked_in_order() -> None:
+    """Each is given what the one before it decided."""
+    found = decide((Withhold("STARTTLS"), Withhold("HELP")), moment(Stage.EHLO))
+
+    assert found == Say("250-mx1\n250 SIZE 1000")

@@ -1,0 +1,194 @@
+"""The lab's pure parts: placing, pacing, arranging, sharding, reading notices."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalogue import CATALOGUE
+from catalogue.control import CLOSING, OPENING
+from fixtures.shards import plain, shard
+from lab.journal import Journal
+from lab.pace import PACES
+from lab.plan import NOWHERE, place_all
+from lab.setups import arrange, unsupported
+from model.events import Knocked, Strayed
+from model.ndr import read_notices
+from model.tls import Tls
+from selftests.worlds import ndr
+from targets.base import Capability
+
+FAST = PACES["fast"]
+DAY = 24 * 3600.0
+
+
+@dataclass
+class SomeRoom:
+    """As much of a room as placing needs."""
+
+    sealed: bool
+    work: Path = Path()
+    dns: tuple[str, int] = ("127.0.0.53", 53)
+    smtp_port: int = 25
+    ca_file: Path = Path()
+
+
+@dataclass
+class SomeTarget:
+    """As much of a target as arranging needs."""
+
+    capabilities: frozenset[Capability]
+    name: str = "some"
+
+
+def test_placing_gives_everybody_an_address_of_their_own() -> None:
+    scenarios = list(CATALOGUE.values())
+    lives = dict.fromkeys(CATALOGUE, DAY)
+    placed = place_all(scenarios, SomeRoom(sealed=True), "198.18.0.0/15", lives)  # type: ignore[arg-type]
+    addresses = [ip for one in placed for _, ip in one.placement.hosts.values()]
+
+    assert len(addresses) == len(set(addresses)) == sum(len(s.hosts) for s in scenarios)
+    assert all(ip.startswith("198.18.") for ip in addresses)
+    again = place_all(scenarios, SomeRoom(sealed=True), "198.18.0.0/15", lives)  # type: ignore[arg-type]
+    assert [p.placement for p in again] == [p.placement for p in placed]
+
+
+def test_placing_turns_relative_names_into_a_route() -> None:
+    def route(name: str):  # type: ignore[no-untyped-def]
+        scenario = CATALOGUE[name]
+        room = SomeRoom(sealed=False)
+        return place_all([scenario], room, "127.80.0.0/16", {name: DAY})[0]  # type: ignore[arg-type]
+
+    by_name = route("connect.refused.first-smart-host").route
+    label = "connect-refused-first-smart-host"
+    assert by_name.smart_hosts == (f"mx1.{label}.test", f"mx2.{label}.test")
+    literal = route("connect.unreachable.smart-host")
+    assert literal.route.smart_hosts == (f"[{NOWHERE}]",)
+    strict = route("tls.valid.under-domain").route
+    assert (strict.tls, strict.tls_domain) == (Tls.DOMAIN, "mx1.tls-valid-under-domain.test")
+    assert route("expiry.null-sender").envelope.sender == ""
+
+
+def test_the_message_has_dots_to_stuff_and_only_crlf() -> None:
+    room = SomeRoom(sealed=True)
+    placed = place_all([OPENING], room, "198.18.0.0/15", {OPENING.id: DAY})[0]  # type: ignore[arg-type]
+    content = placed.envelope.content
+
+    assert b"\r\n.0" in content
+    assert content.endswith(b"\r\n")
+    assert content.replace(b"\r\n", b"").count(b"\n") == 0
+
+
+def test_with_a_clock_everything_runs_in_one_lab() -> None:
+    target: Any = SomeTarget(frozenset(Capability))
+    setups = arrange(
+        list(CATALOGUE.values()),
+        OPENING,
+        CLOSING,
+        target,
+        2 * DAY,
+        FAST,
+    )
+
+    assert len(setups) == 1
+    order = setups[0].order
+    assert order.scenarios[0] is OPENING
+    assert order.closing == (CLOSING,)
+    assert order.lifetimes["expiry.after-24-hours"] == DAY
+    assert order.lifetimes["expiry.connection-refused"] == 2 * DAY
+
+
+def test_without_a_clock_expiry_goes_to_labs_with_short_lives() -> None:
+    target: Any = SomeTarget(frozenset({Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE}))
+    setups = arrange(
+        list(CATALOGUE.values()),
+        OPENING,
+        CLOSING,
+        target,
+        5 * DAY,
+        FAST,
+    )
+    by_life = {setup.order.lifetime: setup for setup in setups}
+
+    assert set(by_life) == {5 * DAY, FAST.short_life, FAST.short_life / 2}
+    assert by_life[FAST.short_life / 2].wanted == {"expiry.after-24-hours"}
+    assert not any(name.startswith("expiry") for name in by_life[5 * DAY].wanted)
+    assert all(setup.order.scenarios[0] is OPENING for setup in setups)
+
+
+def test_what_is_unsupported_says_why() -> None:
+    bare: Any = SomeTarget(frozenset())
+    able: Any = SomeTarget(frozenset(Capability))
+    smart = CATALOGUE["dns.smart-host.servfail"]
+    strict = CATALOGUE["tls.valid.under-encrypt"]
+    icmp = CATALOGUE["connect.prohibited"]
+
+    assert "smart hosts" in unsupported(smart, bare, sealed=True)
+    assert "TLS" in unsupported(strict, bare, sealed=True)
+    assert "sealed" in unsupported(icmp, able, sealed=False)
+    assert [unsupported(s, able, sealed=True) for s in (smart, strict, icmp)] == ["", "", ""]
+
+
+def test_shards_are_stable_and_the_marked_go_where_they_are_marked_for() -> None:
+    assert shard("control.opening@1", 2) == 1
+    assert plain("control.opening@1") == "control.opening"
+    assert {shard(name, 2) for name in CATALOGUE} == {0, 1}
+    assert shard("connect.refused", 7) == shard("connect.refused", 7)
+
+
+def test_a_journal_wakes_who_waits_and_gives_up_at_the_deadline() -> None:
+    async def body() -> None:
+        journal = Journal()
+        journal.open("a")
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.05, journal.saw, "a", Knocked(0.0, "mx1", "198.18.1.1"))
+
+        assert await journal.until("a", lambda events: len(events) == 1, loop.time() + 5)
+        assert not await journal.until("a", lambda events: len(events) == 2, loop.time() + 0.05)
+
+    asyncio.run(body())
+
+
+def test_a_stray_stands_on_the_page_it_names_and_on_no_other() -> None:
+    async def body() -> None:
+        journal = Journal()
+        journal.open("reply-rcpt")
+        journal.open("reply-rcpt-450")
+        journal.strayed("mail for user@reply-rcpt-450.test came to mx1.reply-mail.test")
+
+        assert journal.events("reply-rcpt") == ()
+        assert [type(e) for e in journal.events("reply-rcpt-450")] == [Strayed]
+        assert len(journal.strays) == 1
+
+    asyncio.run(body())
+
+
+def test_an_event_without_a_page_is_let_go() -> None:
+    async def body() -> None:
+        journal = Journal()
+        journal.saw("", Knocked(0.0, "sink", "198.18.0.25"))
+        assert journal.elapsed("") == 0.0
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "smtp"),
+    [
+        ("smtp;550 5.4.316 Message expired", 550),
+        ("smtp; 450-4.2.1 later", 450),
+        ("X-Postfix; 550 is only text here", 0),
+        ("smtp;", 0),
+    ],
+)
+def test_a_notice_is_read_field_by_field(diagnostic: str, smtp: int) -> None:
+    (notice,) = read_notices(ndr(diagnostic=diagnostic, status="5.4.316 (gone)").content)
+
+    assert (notice.action, notice.status, notice.smtp) == ("failed", "5.4.316", smtp)
+    assert notice.recipient == "user@x-y.test"
+
+
+def test_mail_that_is_no_notice_has_none() -> None:
+    assert read_notices(b"Subject: hello\r\n\r\nFinal-Recipient: rfc822;a@b\r\n") == ()
