@@ -9,22 +9,25 @@ not come in the pace's patience is not an error here: the trace then shows that 
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from lab.pace import Pace
 from lab.plan import Placed
-from model.events import Accepted, Event, Queued, Reported, Retried, Returned, Submitted
+from lab.subject import Subject
+from lab.world import World
+from model.events import Accepted, Elapsed, Event, Queued, Reported, Retried, Returned, Submitted
 from model.expect import Expires, Recovers
 from model.report import State
 from model.scenario import Scenario
 from model.trace import Trace
 
-if TYPE_CHECKING:
-    from lab.lab import Lab
-
 Wanted = Callable[[tuple[Event, ...]], bool]
 ATTEMPTS = 4
 """How often a recovery is tried before it counts as not coming."""
 OVER = (State.RETURNED, State.EXPIRED)
+
+
+def _never(events: tuple[Event, ...]) -> bool:
+    return False
 
 
 def expires(scenario: Scenario) -> bool:
@@ -35,24 +38,23 @@ def expires(scenario: Scenario) -> bool:
 class Life:
     """One scenario in a lab."""
 
-    def __init__(self, lab: "Lab", placed: Placed) -> None:
-        self._lab, self._placed = lab, placed
-        self.scenario, self.id, self.label = (
-            placed.scenario,
-            placed.scenario.id,
-            placed.scenario.label,
-        )
+    def __init__(self, world: World, subject: Subject, pace: Pace, placed: Placed) -> None:
+        self.scenario, self.id = placed.scenario, placed.scenario.id
         self.lifetime = placed.route.lifetime
         self.at_barrier = asyncio.Event()
         self.over = asyncio.Event()
+        self._world, self._subject, self._pace, self._placed = world, subject, pace, placed
+        self._journal, self._label = world.journal, placed.scenario.label
         self._recipients = frozenset(placed.placement.recipients)
         self._submitted = 0.0
         self._queue_id = ""
 
     async def live(self) -> Trace:
         """From launch to trace."""
-        self._lab.journal.open(self.label)
-        self._queue_id = str(await self._lab.in_thread(self._submit))
+        self._journal.open(self._label)
+        self._queue_id = await self._subject.call(
+            self._subject.target.submit, self._placed.envelope
+        )
         self._submitted = self._now()
         self._saw(Submitted(self._submitted, self._queue_id))
         await self._until(self._answered)
@@ -60,37 +62,44 @@ class Life:
             await self._recover()
         if expires(self.scenario):
             self.at_barrier.set()
-            await self._until(self._given_up, more=self._time_to_expiry())
+            await self._until(self._given_up, self._time_to_expiry())
         await self._settle()
         return Trace(
             scenario=self.id,
             placement=self._placed.placement,
             sent=self._placed.envelope.content,
             lifetime=self.lifetime,
-            sealed=self._lab.room.sealed,
-            events=self._lab.journal.events(self.label),
+            sealed=self._world.room.sealed,
+            events=self._events(),
         )
 
-    def age(self, at: float, passed: float) -> float:
-        """The message's age by the agent's clock, `passed` seconds having been let pass."""
-        return passed + at - self._submitted
+    def grow_older(self, passed: float) -> None:
+        """Note the message's age by the agent's clock, `passed` seconds having been let pass."""
+        now = self._now()
+        self._saw(Elapsed(now, passed + now - self._submitted))
 
-    def _submit(self) -> str:
-        return self._lab.target.submit(self._placed.envelope)
+    async def stay_quiet(self) -> None:
+        """Give the agent the time to do what it must not do."""
+        await self._until(_never, self._pace.quiet)
+
+    def _events(self) -> tuple[Event, ...]:
+        return self._journal.events(self._label)
 
     def _now(self) -> float:
-        return self._lab.journal.elapsed(self.label)
+        return self._journal.elapsed(self._label)
 
     def _saw(self, event: Event) -> None:
-        self._lab.journal.saw(self.label, event)
+        self._journal.saw(self._label, event)
 
-    async def _until(self, wanted: Wanted, more: float = 0.0) -> bool:
-        deadline = asyncio.get_running_loop().time() + self._lab.pace.patience + more
-        return await self._lab.journal.until(self.label, wanted, deadline)
+    async def _until(self, wanted: Wanted, seconds: float | None = None) -> bool:
+        """Wait until the events satisfy `wanted`, by default as long as the pace is patient."""
+        patience = self._pace.patience if seconds is None else seconds
+        deadline = asyncio.get_running_loop().time() + patience
+        return await self._journal.until(self._label, wanted, deadline)
 
     def _time_to_expiry(self) -> float:
         """What waiting for the expiry may cost: others' lives first, or the shortened lifetime."""
-        return max(self._lab.pace.patience * 3, min(self.lifetime, 600.0))
+        return self._pace.patience + max(3 * self._pace.patience, min(self.lifetime, 600.0))
 
     # What is waited for --------------------------------------------------------------------
 
@@ -119,12 +128,12 @@ class Life:
     async def _recover(self) -> None:
         """Tell the agent to try again, once the fault has had its time, until it delivers."""
         for _ in range(ATTEMPTS):
-            events = self._lab.journal.events(self.label)
+            events = self._events()
             if self._delivered(events) or self._gone(events):
                 return
             await self._repaired()
             attempts = self._failures(events)
-            await self._lab.in_thread(self._lab.target.retry, self._queue_id)
+            await self._subject.call(self._subject.target.retry, self._queue_id)
             self._saw(Retried(self._now()))
             await self._until(
                 lambda now, n=attempts: self._delivered(now) or self._failures(now) > n  # type: ignore[misc]
@@ -140,22 +149,20 @@ class Life:
 
     async def _repaired(self) -> None:
         """Wait until stale answers have run out; all other faults end by being met."""
-        until = self._lab.dns.stale_until(self.label)
+        until = self._world.dns.stale_until(self._label)
         if until is not None:
-            await self._lab.journal.until(self.label, lambda _: False, until + 0.05)
+            await self._journal.until(self._label, _never, until + 0.05)
 
     async def _settle(self) -> None:
         """Let what is on its way arrive, let it be quiet, and read the queue."""
-        events = self._lab.journal.events(self.label)
+        events = self._events()
         if self._gone(events) and not self.scenario.mail.null_sender:
             await self._until(self._came_home)
-        loop = asyncio.get_running_loop()
         for _ in range(ATTEMPTS):
-            quiet = loop.time() + self._lab.pace.quiet
-            await self._lab.journal.until(self.label, lambda _: False, quiet)
-            waiting = await self._lab.waiting(self._queue_id)
+            await self.stay_quiet()
+            waiting = await self._subject.waiting(self._queue_id)
             self._saw(Queued(self._now(), waiting))
-            if not (waiting and self._left(self._lab.journal.events(self.label))):
+            if not (waiting and self._left(self._events())):
                 return  # else the agent is still tidying up what it has finished
 
     def _left(self, events: tuple[Event, ...]) -> bool:

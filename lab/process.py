@@ -85,7 +85,7 @@ def main() -> None:
         asyncio.run(_run(spec, pipe))
     except (Unavailable, AgentDied, LabBroken) as error:
         pipe.say(Broke("", str(error)))
-    except Exception as error:  # a fault of ours: pytest must hear of it, whatever it is
+    except Exception as error:  # noqa: BLE001 - a fault of ours: whatever it is, pytest must hear of it
         pipe.say(Broke("", fault(error)))
     pipe.close()
     os._exit(0)  # a thread that still waits for a dead agent must not keep the room
@@ -115,7 +115,7 @@ async def _run(spec: Spec, pipe: Pipe) -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         cpu = usage.ru_utime + usage.ru_stime
         wall = time.monotonic() - started
-        pipe.say(Done(tuple(lab.journal.strays), cpu, wall, usage.ru_maxrss))
+        pipe.say(Done(tuple(lab.world.journal.strays), cpu, wall, usage.ru_maxrss))
     finally:
         room.close()
 

@@ -1,0 +1,89 @@
+"""The target in the lab: a synchronous adapter, its reports, its queue, and its death.
+
+Theory of operation
+-------------------
+States: made -> running -> stopped, or dead if the agent ends unbidden. Adapter calls run in
+worker threads; one more thread follows the reports and hands each to the journal page of the
+scenario that its recipient belongs to. `dead` is a future that fails when the agent dies.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from lab.journal import Journal
+from lab.plan import Placed
+from lab.room import AgentDied, Room
+from model.events import Reported
+from model.report import Report
+from model.timers import Timers
+from targets.base import InQueue, Target
+
+T = TypeVar("T")
+
+
+class Subject:
+    """One running target."""
+
+    def __init__(self, target: Target, journal: Journal) -> None:
+        self.target = target
+        self.dead: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._journal = journal
+        self._loop = asyncio.get_running_loop()
+        self._threads = ThreadPoolExecutor(32, "target")
+        self._stopping = False
+        self._by_recipient: dict[str, str] = {}
+        self._reading: asyncio.Task[Sequence[InQueue]] | None = None
+
+    async def call(self, function: Callable[..., T], *args: object) -> T:
+        """Call an adapter from a worker thread: adapters are synchronous."""
+        return await self._loop.run_in_executor(self._threads, function, *args)
+
+    async def start(self, room: Room, timers: Timers, placed: Sequence[Placed]) -> None:
+        """Start the agent with every route. Raises AgentDied, Unavailable."""
+        for one in placed:
+            self._by_recipient |= dict.fromkeys(one.placement.recipients, one.scenario.label)
+        await self.call(self.target.start, room, timers, [one.route for one in placed])
+        threading.Thread(target=self._follow, name="reports", daemon=True).start()
+
+    async def stop(self) -> None:
+        """End the agent; from now on its end is no death."""
+        self._stopping = True
+        await self.call(self.target.stop)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def waiting(self, queue_id: str) -> tuple[str, ...]:
+        """Whom the queue still holds this message for; who comes together shares a reading.
+
+        Somebody who comes while a reading is under way needs a newer one.
+        """
+        if self._reading is not None and not self._reading.done():
+            await asyncio.wait([self._reading])
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self.call(self.target.queue))
+        held = await self._reading
+        return next((tuple(one.recipients) for one in held if one.queue_id == queue_id), ())
+
+    def _follow(self) -> None:
+        """Pass the agent's reports on to the loop; runs in a thread until the agent ends."""
+        sentence = "the agent ended in mid-run"
+        try:
+            for report in self.target.reports():
+                self._loop.call_soon_threadsafe(self._reported, report)
+        except AgentDied as error:
+            sentence = str(error)
+        with contextlib.suppress(RuntimeError):  # the loop may be gone already
+            self._loop.call_soon_threadsafe(self._ended, sentence)
+
+    def _reported(self, report: Report) -> None:
+        label = self._by_recipient.get(report.recipient.lower())
+        if label is not None:  # else it is about an NDR
+            self._journal.saw(label, Reported(self._journal.elapsed(label), report))
+
+    def _ended(self, sentence: str) -> None:
+        if not self._stopping and not self.dead.done():
+            self.dead.set_exception(AgentDied(sentence))
+            self.dead.exception()  # it is told to every scenario; asyncio need not warn
