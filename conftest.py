@@ -5,5 +5,6 @@ pytest_plugins = [
     "fixtures.shards",
     "fixtures.outcomes",
     "fixtures.report",
+    "fixtures.costs",
     "fixtures.allure_report",
 ]

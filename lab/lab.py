@@ -35,6 +35,10 @@ BEFORE, AFTER = 300.0, 60.0
 long after it everything must have."""
 
 
+REMEDY = "mend the agent, then run again"
+"""What to do about an agent that has died."""
+
+
 class LabBroken(Exception):
     """Our fault, or the agent's death: the run cannot say anything. One sentence."""
 
@@ -90,11 +94,12 @@ class Lab:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return life.id, task.result()
-            return life.id, LabBroken(str(dead.exception()))
+            return life.id, LabBroken(f"{dead.exception()}; {REMEDY}")
         except (AgentDied, OSError) as error:
             return life.id, LabBroken(f"{life.id}: {error}")
         finally:
             task.cancel()
+            life.at_barrier.set()  # however it ended: time must go on for the others
             life.over.set()
 
     async def _let_time_pass(self, lives: Sequence[Life]) -> None:

@@ -25,7 +25,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from fakes.pki import Pki
-from lab.lab import Lab, LabBroken
+from lab.lab import REMEDY, Lab, LabBroken
 from lab.messages import Broke, Done, Message, Settled, Spec
 from lab.open import OpenRoom
 from lab.pace import PACES, Pace
@@ -83,7 +83,9 @@ def main() -> None:
     spec = pipe.open()
     try:
         asyncio.run(_run(spec, pipe))
-    except (Unavailable, AgentDied, LabBroken) as error:
+    except AgentDied as error:
+        pipe.say(Broke("", f"{error}; {REMEDY}"))
+    except (Unavailable, LabBroken) as error:
         pipe.say(Broke("", str(error)))
     except Exception as error:  # noqa: BLE001 - a fault of ours: whatever it is, pytest must hear of it
         pipe.say(Broke("", fault(error)))

@@ -69,10 +69,12 @@ class Subject:
 
     def _follow(self) -> None:
         """Pass the agent's reports on to the loop; runs in a thread until the agent ends."""
-        sentence = "the agent ended in mid-run"
+        sentence = "the agent ended in mid-run and left no word"
         try:
             for report in self.target.reports():
                 self._loop.call_soon_threadsafe(self._reported, report)
+            if not self._stopping:
+                self.target.queue()  # a dead agent cannot answer, and the adapter says why
         except AgentDied as error:
             sentence = str(error)
         with contextlib.suppress(RuntimeError):  # the loop may be gone already

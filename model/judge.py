@@ -8,10 +8,20 @@ broken law fails; a mismatch with the fault met fails; a fault never met is inco
 is left is as good as its code (pass, accepted, weak).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.dialect import Code, Dialect, Fit, best_fit, resolve
-from model.events import Accepted, Asked, Did, Encrypted, Knocked, TlsFailed
+from model.events import (
+    Accepted,
+    Asked,
+    Connected,
+    Did,
+    Encrypted,
+    Event,
+    Knocked,
+    Reported,
+    TlsFailed,
+)
 from model.expect import Delivers, Expires, Fails, Recovers
 from model.failure import Cause
 from model.laws import check, ndrs_of, reports_of
@@ -38,6 +48,7 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
     holds, broken = check(scenario, trace)
     findings = [_find(scenario, trace, dialect, one) for one in trace.placement.recipients]
     wrongs = [*broken, *(wrong for finding in findings for wrong in finding.wrongs)]
+    wrongs += _left_out(scenario, trace)
     observed = "; ".join(dict.fromkeys(finding.observed for finding in findings))
     laws = [law for law, state in holds.items() if state is Holds.BROKEN]
     if laws:
@@ -143,6 +154,7 @@ def _recovered(
 def _expired(trace: Trace, dialect: Dialect, recipient: str, last: Fails) -> Finding:
     entry = dialect.entry(last.cause)
     tried = _failed(trace, entry.attempt, recipient, last.peer)
+    tried = replace(tried, wrongs=(*tried.wrongs, *_never_again(trace, recipient)))
     reports = reports_of(trace, recipient)
     attempt = next((r for r in reversed(reports) if r.state is State.DEFERRED), None)
     if not trace.placement.sender:
@@ -162,6 +174,36 @@ def _expired(trace: Trace, dialect: Dialect, recipient: str, last: Fails) -> Fin
         wrong = Mismatch("code in the NDR", wanted, f"{said}: {notice.diagnostic}")
         return Finding(found, fate, (*tried.wrongs, wrong))
     return Finding(min(found, tried.fit), fate, tried.wrongs)
+
+
+def _never_again(trace: Trace, recipient: str) -> list[Mismatch]:
+    """What is wrong if nothing was tried between the first failure and the end.
+
+    RFC 5321 section 4.5.4.1. Another report is a sign of another attempt, and so is anything on
+    the wire, because an attempt that ends after the lifetime is reported as the expiry only.
+    Where SYNs cannot be seen, an agent that keeps its DNS answers may try and leave no sign.
+    """
+    if not trace.sealed:
+        return []
+    failed = [
+        event.at
+        for event in trace.all(Reported)
+        if event.report.recipient.lower() == recipient.lower()
+        and event.report.state is State.DEFERRED
+    ]
+    if len(failed) != 1 or any(_attempts(event, trace) > failed[0] for event in trace.events):
+        return []
+    return [Mismatch("attempts until expiry", "more than one", "one")]
+
+
+def _attempts(event: Event, trace: Trace) -> float:
+    """When an event shows that somebody is on the way to the recipient; -1 if it does not."""
+    match event:
+        case Asked(at, name) if trace.placement.relative(name) != name.rstrip(".").lower():
+            return at
+        case Knocked(at) | Connected(at):
+            return at
+    return -1.0
 
 
 def _dropped(tried: Finding, reports: list[Report]) -> Finding:
@@ -201,6 +243,21 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     if away and not any(_knocked(host, trace) for host in away):
         unmet.append("no connection to a host that is away was tried")
     return unmet
+
+
+def _left_out(scenario: Scenario, trace: Trace) -> list[Mismatch]:
+    """What is wrong if addresses were left out, although none of the others answered.
+
+    RFC 5321 section 5.1: each is tried until one works. Only where SYNs can be seen; if nothing
+    was tried at all, the fault was never met.
+    """
+    if not trace.sealed or any(host.reach is Reach.UP for host in scenario.hosts):
+        return []
+    left = [host.name for host in scenario.hosts if not _knocked(host, trace)]
+    if not left or len(left) == len(scenario.hosts):
+        return []
+    every = ", ".join(host.name for host in scenario.hosts)
+    return [Mismatch("hosts tried", every, "all but " + ", ".join(left))]
 
 
 def _knocked(host: Host, trace: Trace) -> bool:

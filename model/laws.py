@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from model.events import (
     Accepted,
+    Asked,
     Connected,
     Elapsed,
     Heard,
@@ -201,8 +202,18 @@ def _first_difference(sent: bytes, got: bytes) -> str:
 
 
 def confined(scenario: Scenario, trace: Trace) -> Wrongs:
-    """Nothing is asked or connected outside the scenario."""
-    return [Mismatch("stray", "none", event.what) for event in trace.all(Strayed)]
+    """Nothing is asked or connected outside the scenario, nor outside its route.
+
+    Where a connector names smart hosts, the domain's own MX records are none of the agent's
+    business: mail that follows them has left the route, even if it then fares the same.
+    """
+    strays = [Mismatch("stray", "none", event.what) for event in trace.all(Strayed)]
+    hosts = ", ".join(scenario.connector.smart_hosts)
+    return strays + [
+        Mismatch("way to the domain", f"by smart host ({hosts})", f"asked for {event.name} MX")
+        for event in trace.all(Asked)
+        if hosts and event.qtype == "MX" and trace.placement.relative(event.name) == "@"
+    ]
 
 
 LAWS: dict[Law, Callable[[Scenario, Trace], Wrongs]] = {

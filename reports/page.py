@@ -8,23 +8,38 @@ from model.trace import Trace
 from model.verdict import Holds, Judgement
 
 
-def description(scenario: Scenario, judgement: Judgement) -> str:
-    """Markdown: the rule, both sides, and the laws."""
-    laws = ", ".join(f"{law} {holds}" for law, holds in judgement.laws.items())
+def description(scenario: Scenario, judgement: Judgement, trace: Trace | None) -> str:
+    """Markdown: the rule, both sides, the laws, what is wrong, and what happened."""
     lines = [
         f"**Rule.** {scenario.rule}",
         f"**Expected.** {judgement.expected}",
         f"**Observed.** {judgement.observed or 'nothing'}",
         f"**Verdict.** {judgement.verdict}" + (f": {judgement.note}" if judgement.note else ""),
-        f"**Laws.** {laws or 'not looked at'}",
+        f"**Laws.** {_laws(judgement)}",
     ]
+    if judgement.mismatches:
+        lines += ["**What is wrong.**", *map(_verbatim, map(str, judgement.mismatches))]
+    if trace is not None:
+        lines += ["**What happened,** by seconds:", _verbatim(timeline(trace.events))]
     return "\n\n".join(lines)
+
+
+def _laws(judgement: Judgement) -> str:
+    """Which are broken, or how many were kept."""
+    looked_at = [law for law, holds in judgement.laws.items() if holds is not Holds.NOT_APPLICABLE]
+    broken = [law for law in looked_at if judgement.laws[law] is Holds.BROKEN]
+    if broken:
+        return f"broken: {', '.join(broken)}"
+    return f"all kept: {', '.join(looked_at)}" if looked_at else "not looked at"
+
+
+def _verbatim(text: str) -> str:
+    """A Markdown block that is shown as it stands."""
+    return f"~~~~\n{text}\n~~~~"
 
 
 def attachments(judgement: Judgement, trace: Trace) -> Iterator[tuple[str, str]]:
     """Name and text of each piece of evidence that is not empty."""
-    if judgement.mismatches:
-        yield "mismatches", "\n".join(str(mismatch) for mismatch in judgement.mismatches)
     yield "timeline", timeline(trace.events)
     for number, event in enumerate(trace.all(Returned), 1):
         yield f"returned mail {number}", event.content.decode("utf-8", "replace")

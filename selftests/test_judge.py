@@ -3,7 +3,7 @@
 import pytest
 
 from catalogue import dialects
-from model.events import Asked, Did, Elapsed, Knocked
+from model.events import Asked, Did, Elapsed, Event, Knocked
 from model.expect import Delivers, Expectation, Expires, Fails, Recovers
 from model.failure import Cause, Failure
 from model.judge import judge, unmet_faults
@@ -16,6 +16,7 @@ from selftests.worlds import RECIPIENT, deferred, ndr, queued, said, scenario, s
 
 REFUSED = Cause(Failure.CONNECTION_REFUSED, "reset")
 KNOCK = Knocked(0.5, "mx1", "198.18.1.1")
+AGAIN = Knocked(1.5, "mx1", "198.18.1.1")
 KEPT = queued(RECIPIENT)
 M365, RFC = dialects.load("m365-2019"), dialects.load("rfc")
 
@@ -153,6 +154,7 @@ def test_expiry(status: str, diagnostic: str, dialect: str, verdict: Verdict) ->
     seen = trace(
         KNOCK,
         deferred(),
+        AGAIN,
         Elapsed(2.0, 160.0),
         said(State.EXPIRED),
         ndr(3.0, status, diagnostic),
@@ -174,10 +176,43 @@ def test_expiry(status: str, diagnostic: str, dialect: str, verdict: Verdict) ->
 def test_expiry_by_the_standard(status: str, verdict: Verdict) -> None:
     """X.4.7, or the last attempt's code, as it was or with class 5 (RFC 3463 section 3.5)."""
     seen = trace(
-        KNOCK, deferred(0, "4.4.1"), ndr(status=status, diagnostic="x-agent; no"), queued()
+        KNOCK, deferred(0, "4.4.1"), AGAIN, ndr(status=status, diagnostic="x-agent; no"), queued()
     )
 
     assert judge(refusing(Expires(Fails(REFUSED))), seen, RFC).verdict is verdict
+
+
+def test_one_attempt_is_not_enough() -> None:
+    """Mail is tried again before it is given up; questions about the sender's home do not count.
+
+    Where SYNs cannot be seen, nothing can be said.
+    """
+    about = refusing(Expires(Fails(REFUSED)))
+    home = Asked(1.5, "x-y.home.test.", "MX", "udp", "", False)
+    way = Asked(1.5, "x-y.test.", "MX", "udp", "", False)
+    late = Elapsed(2.0, 160.0), ndr(3.0), queued()
+    unseen = trace(
+        Asked(0.1, "mx1.x-y.test.", "A", "udp", "", False), deferred(), *late, sealed=False
+    )
+
+    assert judge(about, trace(KNOCK, deferred(), home, *late), M365).verdict is Verdict.FAIL
+    assert judge(about, unseen, M365).verdict is Verdict.PASS
+    assert judge(about, trace(KNOCK, deferred(), way, *late), M365).verdict is Verdict.PASS
+    assert judge(about, trace(KNOCK, deferred(), deferred(), *late), M365).verdict is Verdict.PASS
+
+
+def test_every_address_is_tried() -> None:
+    """One that was left out fails; where SYNs cannot be seen, nothing can be said."""
+    hosts = tuple(Host(name, reach=Reach.REFUSED) for name in ("mx1", "mx2"))
+    about = scenario(hosts=hosts, expect=Fails(REFUSED))
+    other = Knocked(0.6, "mx2", "198.18.1.2")
+
+    def verdict(*events: Event, sealed: bool = True) -> Verdict:
+        return judge(about, trace(*events, deferred(), KEPT, sealed=sealed), M365).verdict
+
+    assert verdict(KNOCK, other) is Verdict.PASS
+    assert verdict(KNOCK) is Verdict.FAIL
+    assert verdict(Asked(0.1, "mx1.x-y.test.", "A", "udp", "", False), sealed=False) is Verdict.PASS
 
 
 def test_expiry_without_an_ndr_fails() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.events import Elapsed, Heard, Strayed
+from model.events import Asked, Elapsed, Heard, Strayed
 from model.laws import check
 from model.report import State
 from model.scenario import Connector, Host, Mail, Scenario
@@ -29,12 +29,18 @@ STRICT = scenario(connector=Connector(tls=Tls.DOMAIN))
 EXPIRED = scenario(
     connector=Connector(tls=Tls.CERTIFICATE), hosts=(Host(certificate=Flaw.EXPIRED),)
 )
+RELAYED = scenario(connector=Connector(smart_hosts=("mx1",)))
 NULL = scenario(mail=Mail(null_sender=True))
 
 
 def line(stage: Stage, tls: bool) -> Heard:
     """The agent says a line."""
     return Heard(0.8, "mx1", 1, stage, f"{stage}", tls)
+
+
+def asked(name: str) -> Asked:
+    """The agent asks for MX records."""
+    return Asked(0.2, name, "MX", "udp", "MX 10 mx1.x-y.test", spoiled=False)
 
 
 HOLD: list[tuple[str, Law, Scenario, Trace]] = [
@@ -62,6 +68,9 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
     ),
     ("behind a Received", Law.INTACT, GOOD, trace(stored(b"Received: by a;\r\n x\r\n" + SENT))),
     ("nothing strayed", Law.CONFINED, GOOD, trace()),
+    ("asked for the MX", Law.CONFINED, GOOD, trace(asked("x-y.test."))),
+    ("asked for a smart host's MX", Law.CONFINED, RELAYED, trace(asked("mx1.x-y.test."))),
+    ("asked for the sender's MX", Law.CONFINED, RELAYED, trace(asked("x-y.home.test."))),
 ]
 
 OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
@@ -105,6 +114,7 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
     ("a tail", Law.INTACT, GOOD, trace(stored(SENT + b"-- \r\nad\r\n"))),
     ("text put in front", Law.INTACT, GOOD, trace(stored(b"Hello\r\n" + SENT))),
     ("strayed", Law.CONFINED, GOOD, trace(Strayed(1.0, "DNS elsewhere.test MX"))),
+    ("past the smart host", Law.CONFINED, RELAYED, trace(asked("x-y.test."))),
 ]
 
 

@@ -46,6 +46,8 @@ class Agent:
     """The delivery agent; to be made and used inside a running event loop."""
 
     parts = Parts()
+    ndr_sender = ""
+    """The envelope sender of NDRs: null, lest they are answered in turn (RFC 5321 section 4.5.5)."""
 
     def __init__(self, config: Config, say: Say, clock: Clock | None = None) -> None:
         parts = self.parts
@@ -140,8 +142,8 @@ class Agent:
         return Lost(fate.recipient, final, last, failure, fate.attempted)
 
     def give_back(self, message: Message, lost: Sequence[Lost]) -> None:
-        """Send the NDRs that the loss is worth, from the null sender."""
+        """Send the NDRs that the loss is worth."""
         for _ in range(self.policy.ndrs(message.sender)):
             name = secrets.token_hex(8)
             content = self.writer.write(message, lost, self.clock.date(), name)
-            self.submit("", (message.sender,), content)
+            self.submit(self.ndr_sender, (message.sender,), content)

@@ -166,13 +166,17 @@ class Session:
         if reply.code != 354:
             return self._refusal(Stage.DATA, reply)
         try:
-            self._wire.write(stuffed(content))
+            self._wire.write(self.framed(content))
         except ConnectionError as error:
             self._break(Stage.DOT, Kind.CLOSED, cause=error)
         reply = await self._reply(Stage.DOT, self._wire.read_response(self._timers.reply))
         if reply.code >= 300:
             return self._refusal(Stage.DOT, reply)
         return Sent(self.server, reply)
+
+    def framed(self, content: bytes) -> bytes:
+        """What follows the 354."""
+        return stuffed(content)
 
     # The end
 

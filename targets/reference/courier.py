@@ -35,6 +35,9 @@ from targets.reference.tls import Contexts
 class Courier:
     """Carries one message for one domain to whoever takes it."""
 
+    session: type[Session] = Session
+    """What conversations are held with; a variant holds them otherwise."""
+
     def __init__(
         self, config: Config, resolver: Resolver, policy: Policy, contexts: Contexts
     ) -> None:
@@ -143,7 +146,7 @@ class Courier:
 
     async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
         """A session ready for MAIL. Raises Broken."""
-        session = Session(server, self._config.name, self._config.timers)
+        session = self.session(server, self._config.name, self._config.timers)
         try:
             await session.open()
             await session.hello()

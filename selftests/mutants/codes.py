@@ -1,0 +1,140 @@
+"""Mutants that say the wrong thing: codes, classes, names."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from model.report import Report
+from model.verdict import Law
+from selftests.mutants.mutant import Mutant
+from targets.reference import dialect
+from targets.reference.agent import Agent, Parts
+from targets.reference.dialect import Dialect, Entry, Statement
+from targets.reference.outcome import Failure, Kind, Server
+from targets.reference.queue import Fate, Message
+
+
+class _Mistaken(Dialect):
+    """Takes some kinds of failure for others."""
+
+    def __init__(self, kinds: Mapping[Kind, Kind]) -> None:
+        self._kinds = kinds
+
+    def entry(self, failure: Failure) -> tuple[Entry, str]:
+        kind = self._kinds.get(failure.kind, failure.kind)
+        return super().entry(replace(failure, kind=kind))
+
+
+class RefusedIsCannotConnect(Agent):
+    """Says 4.4.317 for a connection that was refused."""
+
+    parts = Parts(dialect=partial(_Mistaken, {Kind.REFUSED: Kind.GARBAGE}))
+
+
+class Swapped(Agent):
+    """Says 4.4.315 for refused and 4.4.316 for timed out."""
+
+    parts = Parts(
+        dialect=partial(_Mistaken, {Kind.REFUSED: Kind.TIMED_OUT, Kind.TIMED_OUT: Kind.REFUSED})
+    )
+
+
+class HangIsTimeout(Agent):
+    """Says 4.4.315, as if it had never connected, when a server falls silent."""
+
+    parts = Parts(dialect=partial(_Mistaken, {Kind.HUNG: Kind.TIMED_OUT}))
+
+
+class HandshakeIsCertificate(Agent):
+    """Says 4.7.320 when the handshake failed and no certificate was at fault."""
+
+    parts = Parts(dialect=partial(_Mistaken, {Kind.TLS_FAILED: Kind.CERTIFICATE}))
+
+
+class _ClassFive(Dialect):
+    def queued(self, failure: Failure) -> Statement:
+        said = super().queued(failure)
+        return replace(said, enhanced=f"5{said.enhanced[1:]}")
+
+
+class ClassFive(Agent):
+    """Says 5.x.x beside its 4yz while the mail is kept."""
+
+    parts = Parts(dialect=_ClassFive)
+
+
+class _NoTwin(Dialect):
+    def expired(self, failure: Failure) -> Statement:
+        return replace(super().expired(failure), enhanced="5.4.7", diagnostic="550 5.4.7 Expired")
+
+
+class NoTwin(Agent):
+    """Forgets the cause at expiry: 5.4.7 in place of the cause's twin of class 5."""
+
+    parts = Parts(dialect=_NoTwin)
+
+
+class _OwnWords(Dialect):
+    def passed_on(self, failure: Failure) -> Statement | None:
+        if failure.kind is not Kind.REPLY:
+            return super().passed_on(failure)
+        return super().passed_on(replace(failure, kind=Kind.GARBAGE))
+
+
+class OwnWords(Agent):
+    """Says 451 4.5.0 in place of what the server replied."""
+
+    parts = Parts(dialect=_OwnWords)
+
+
+class Nameless(Agent):
+    """Does not name the server."""
+
+    def report(self, message: Message, fate: Fate) -> Report:
+        """The report, less host, address and the brackets of the text."""
+        text = self.statement(fate.state, fate.outcome).diagnostic
+        return replace(super().report(message, fate), host="", ip="", text=text)
+
+
+class NamesTheDomain(Agent):
+    """Names the recipient's domain where the server's name belongs."""
+
+    def report(self, message: Message, fate: Fate) -> Report:
+        """The report with another server in it."""
+        domain = Server(fate.recipient.rpartition("@")[2])
+        text = self.statement(fate.state, fate.outcome).diagnostic + dialect._where(domain)
+        return replace(super().report(message, fate), host=domain.host, ip="", text=text)
+
+
+REFUSED = (
+    "connect.refused",
+    "connect.refused.decommissioned",
+    "connect.refused.all-addresses",
+    "dns.stale-address.recovers",
+    "expiry.connection-refused",
+    "expiry.after-*-hours",
+    "expiry.null-sender",
+)
+"""Where the last failure is a RST."""
+NAMED = (
+    "connect.*",
+    "greeting.*",
+    "tls.*.under-[ecd]*",
+    "certificate.*.under-[cd]*",
+    "session.*",
+    "reply.*",
+    "expiry.*",
+    "dns.stale-address.recovers",
+)
+
+MUTANTS = (
+    Mutant(RefusedIsCannotConnect, REFUSED),
+    Mutant(Swapped, (*REFUSED, "connect.silent*", "expiry.connection-timed-out")),
+    Mutant(HangIsTimeout, ("session.*.hang",)),
+    Mutant(HandshakeIsCertificate, ("tls.no-common-version.under-*", "tls.garbage.under-encrypt")),
+    Mutant(ClassFive, ("dns.*", *NAMED), Law.CODE_CLASS),
+    Mutant(NoTwin, ("expiry.*",)),
+    Mutant(OwnWords, ("reply.*", "expiry.peer-reply"), Law.CODE_CLASS),
+    Mutant(Nameless, NAMED, Law.NAMES_SERVER),
+    Mutant(NamesTheDomain, NAMED, Law.NAMES_SERVER),
+)

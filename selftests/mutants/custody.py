@@ -1,0 +1,245 @@
+"""Mutants that do not look after the mail: they drop, double, alter, or give it up too easily."""
+
+import math
+from collections.abc import Sequence
+
+from model.verdict import Law
+from selftests.mutants.mutant import Mutant
+from targets.base import Route
+from targets.reference.agent import Agent, Parts
+from targets.reference.client import Session
+from targets.reference.courier import Courier
+from targets.reference.outcome import (
+    Broken,
+    Failure,
+    Kind,
+    Outcome,
+    Outcomes,
+    Reply,
+    Sent,
+    Stage,
+)
+from targets.reference.policy import Policy
+from targets.reference.queue import Fate, Parcel, Queue
+
+DONE = Reply(250, "2.0.0 OK")
+
+
+class _Bounces(Policy):
+    def is_permanent(self, failure: Failure) -> bool:
+        return True
+
+
+class BouncesAtOnce(Agent):
+    """Gives mail up at the first failure, of whatever kind."""
+
+    parts = Parts(policy=_Bounces)
+
+
+class _DnsIsFinal(Policy):
+    def is_permanent(self, failure: Failure) -> bool:
+        return failure.kind is Kind.DNS or super().is_permanent(failure)
+
+
+class DnsIsFinal(Agent):
+    """Gives mail up when DNS fails once."""
+
+    parts = Parts(policy=_DnsIsFinal)
+
+
+class _FourIsFinal(Policy):
+    def is_permanent(self, failure: Failure) -> bool:
+        return failure.reply is not None and failure.stage in (
+            Stage.MAIL,
+            Stage.RCPT,
+            Stage.DATA,
+            Stage.DOT,
+        )
+
+
+class FourIsFinal(Agent):
+    """Takes a 4yz for a 5yz."""
+
+    parts = Parts(policy=_FourIsFinal)
+
+
+class _FivePasses(Policy):
+    def is_permanent(self, failure: Failure) -> bool:
+        return failure.stage is not Stage.RCPT and super().is_permanent(failure)
+
+
+class FivePasses(Agent):
+    """Takes a 5yz to RCPT for a 4yz, and tries again."""
+
+    parts = Parts(policy=_FivePasses)
+
+
+class _Never(Policy):
+    def pause(self, attempts: int) -> float:
+        return math.inf
+
+
+class NeverRetries(Agent):
+    """Keeps mail to the end of its lifetime, but never tries again unless told to."""
+
+    parts = Parts(policy=_Never)
+
+
+class _CutIsSent(Session):
+    async def _send(self, content: bytes) -> Outcome:
+        try:
+            return await super()._send(content)
+        except Broken as lost:
+            if lost.failure.stage is not Stage.DOT:
+                raise
+            return Sent(self.server, DONE)
+
+
+class _CutIsSentCourier(Courier):
+    session = _CutIsSent
+
+
+class CutIsSent(Agent):
+    """Drops the mail when the connection breaks after the dot, as if it had been taken."""
+
+    parts = Parts(courier=_CutIsSentCourier)
+
+
+class _RefusalIsSent(Session):
+    async def _send(self, content: bytes) -> Outcome:
+        outcome = await super()._send(content)
+        return Sent(self.server, DONE) if isinstance(outcome, Failure) else outcome
+
+
+class _RefusalIsSentCourier(Courier):
+    session = _RefusalIsSent
+
+
+class RefusalIsSent(Agent):
+    """Reports as delivered what was refused at the dot."""
+
+    parts = Parts(courier=_RefusalIsSentCourier)
+
+
+class _Twice(Courier):
+    async def deliver(
+        self, sender: str, recipients: Sequence[str], content: bytes, route: Route
+    ) -> Outcomes:
+        outcomes = await super().deliver(sender, recipients, content, route)
+        if sender and any(isinstance(outcome, Sent) for outcome in outcomes.values()):
+            return await super().deliver(sender, recipients, content, route)
+        return outcomes
+
+
+class DeliversTwice(Agent):
+    """Delivers once more what has been taken, except its own NDRs."""
+
+    parts = Parts(courier=_Twice)
+
+
+class _Forgets421(Queue):
+    def _settle(self, parcel: Parcel, fates: Sequence[Fate]) -> None:
+        super()._settle(parcel, fates)
+        for fate in fates:
+            if isinstance(fate.outcome, Failure) and fate.outcome.stage is Stage.GREETING:
+                parcel.waiting.clear()
+
+
+class Forgets421(Agent):
+    """Loses mail whose server refused in its greeting, having reported it as deferred."""
+
+    parts = Parts(queue=_Forgets421)
+
+
+class _Footer(Policy):
+    def content(self, content: bytes) -> bytes:
+        return content + b"-- \r\nNo virus was found in this message.\r\n"
+
+
+class Footer(Agent):
+    """Appends a line to what it delivers."""
+
+    parts = Parts(policy=_Footer)
+
+
+class _Trims(Policy):
+    def content(self, content: bytes) -> bytes:
+        head, _, body = content.partition(b"\r\nMIME-Version: 1.0")
+        return head + body
+
+
+class LosesHeader(Agent):
+    """Loses a field of the header on the way."""
+
+    parts = Parts(policy=_Trims)
+
+
+class _Unstuffed(Session):
+    def framed(self, content: bytes) -> bytes:
+        return content + b".\r\n"
+
+
+class _UnstuffedCourier(Courier):
+    session = _Unstuffed
+
+
+class Unstuffed(Agent):
+    """Does not double the dots at the beginning of lines."""
+
+    parts = Parts(courier=_UnstuffedCourier)
+
+
+DELIVERED = (
+    "control.*",
+    "dns.mx.servfail-once",
+    "dns.mx.truncated",
+    "dns.mx.slow",
+    "dns.smart-host.literal",
+    "dns.stale-*.recovers",
+    "connect.*.first-*",
+    "greeting.421.first-mx",
+    "tls.valid.*",
+    "tls.*.under-none",
+    "certificate.*.under-none",
+    "certificate.*.under-encrypt",
+    "certificate.wrong-name.under-certificate",
+    "certificate.cn-only.under-domain",
+    "certificate.expired.first-smart-host",
+    "session.dot.kept",
+    "session.mail.closed-once",
+    "reply.rcpt.451-once",
+    "reply.dot.451-twice",
+)
+"""Wherever mail arrives in the end."""
+
+TRANSIENT = (
+    "dns.*",
+    "connect.*",
+    "greeting.*",
+    "tls.*.under-[ecd]*",
+    "certificate.*.under-[cd]*",
+    "session.*",
+    "reply.*.45*",
+    "expiry.*",
+)
+
+MUTANTS = (
+    Mutant(BouncesAtOnce, TRANSIENT, Law.CODE_CLASS),
+    Mutant(DnsIsFinal, ("dns.*", "expiry.dns-query-failed"), Law.CODE_CLASS),
+    Mutant(FourIsFinal, ("reply.*.45*", "expiry.peer-reply"), Law.CODE_CLASS),
+    Mutant(FivePasses, ("reply.rcpt.550*",), Law.CODE_CLASS),
+    Mutant(NeverRetries, ("expiry.*",), needs_sealed=True),
+    Mutant(CutIsSent, ("session.dot.*", "session.body.*", "session.inspected.body"), Law.ACCOUNTED),
+    Mutant(RefusalIsSent, ("reply.dot.*", "reply.data.*"), Law.ACCOUNTED),
+    Mutant(DeliversTwice, DELIVERED, Law.ACCOUNTED),
+    # Not through the chapter expiry: what has been dropped never expires, and that is waited for.
+    Mutant(
+        Forgets421,
+        ("greeting.421", "greeting.421.smart-host", "greeting.554"),
+        Law.ACCOUNTED,
+        scope=("control.*", "greeting.*", "reply.*"),
+    ),
+    Mutant(Footer, DELIVERED, Law.INTACT),
+    Mutant(LosesHeader, DELIVERED, Law.INTACT),
+    Mutant(Unstuffed, DELIVERED, Law.INTACT),
+)

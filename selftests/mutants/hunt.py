@@ -1,0 +1,110 @@
+"""Running mutants: a lab for each, a few at once, every scenario of its scope judged.
+
+Theory of operation
+-------------------
+Each hunt is one lab process of its own with one wrong agent in it, from launch to its last
+trace. Labs mostly wait, so a few share the processors; too many at once would let an honest
+answer come too late for an agent's time-outs.
+"""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from catalogue import CATALOGUE, dialects
+from catalogue.control import CLOSING, OPENING
+from lab.client import LabClient
+from lab.messages import Spec
+from lab.pace import PACES
+from lab.room import Unavailable
+from lab.sealed import command
+from lab.setups import arrange, unsupported
+from model.judge import judge
+from model.verdict import Holds, Judgement, Law, Verdict
+from selftests.mutants.known import target_of
+from selftests.mutants.mutant import Mutant, matches
+from targets.base import load
+
+AT_ONCE = 6
+"""Labs that run at the same time."""
+DEADLINE = 200.0
+"""Seconds for one trace to come after another."""
+PACE = PACES["fast"]
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """A scenario that objects: the verdict, the laws broken, and what was observed."""
+
+    verdict: Verdict
+    laws: frozenset[Law]
+    observed: str
+
+
+Caught = dict[str, Catch]
+"""By scenario id, whatever does not conform."""
+
+
+def sealed_room() -> bool:
+    """Whether this machine gives sealed rooms."""
+    try:
+        command([])
+    except Unavailable:
+        return False
+    return True
+
+
+def hunt(target: str, scope: tuple[str, ...], sealed: bool) -> Caught:
+    """Run the scenarios in scope against a target; those that object.
+
+    Raises LabBroken: a mutant is wrong, but never dead.
+    """
+    agent = load(target)
+    wanted = [s for s in CATALOGUE.values() if matches(s.id, scope)]
+    runnable = [s for s in wanted if not unsupported(s, agent, sealed)]
+    dialect = dialects.load(agent.dialect)
+    caught: Caught = {}
+    for setup in arrange(runnable, OPENING, CLOSING, agent, dialect.lifetime, PACE):
+        lab = LabClient(Spec(target, sealed, 0, PACE.name, setup.order), DEADLINE)
+        try:
+            judged = {s.id: judge(s, lab.trace(s.id), dialect) for s in runnable}
+        finally:
+            lab.close()
+        caught |= {name: _catch(one) for name, one in judged.items() if not one.conforms}
+    return caught
+
+
+def hunt_all(mutants: Iterable[Mutant], sealed: bool) -> dict[str, "Future[Caught]"]:
+    """Start to hunt them all, and the blameless agent under its own name; by name."""
+    pool = ThreadPoolExecutor(AT_ONCE, "hunt")
+    hunts = {REFERENCE: pool.submit(hunt, REFERENCE, ("*",), sealed)}
+    for mutant in mutants:
+        hunts[mutant.name] = pool.submit(hunt, target_of(mutant), mutant.scope, sealed)
+    pool.shutdown(wait=False)
+    return hunts
+
+
+def complaints(mutant: Mutant, caught: Caught, sealed: bool) -> Sequence[str]:
+    """What is not as declared, each in a sentence; empty if all is.
+
+    In an open room the agent's own words may be the only sign that a host that is away was
+    tried, and if it is the words that are wrong, the scenario is inconclusive.
+    """
+    failed = any(catch.verdict is Verdict.FAIL for catch in caught.values())
+    found = [] if failed else ["nothing objects to it"]
+    for scenario, catch in caught.items():
+        if not matches(scenario, mutant.caught_by):
+            found.append(f"{scenario} objects too: {catch.observed}")
+        if sealed and catch.verdict is not Verdict.FAIL:
+            found.append(f"{scenario} is {catch.verdict}: {catch.observed}")
+    idle = [g for g in mutant.caught_by if not any(matches(s, (g,)) for s in caught)]
+    found += [f"nothing of {glob} objects" for glob in idle]
+    if mutant.law and not any(mutant.law in catch.laws for catch in caught.values()):
+        found.append(f"the law {mutant.law} is never broken")
+    return found
+
+
+def _catch(judged: Judgement) -> Catch:
+    broken = frozenset(law for law, holds in judged.laws.items() if holds is Holds.BROKEN)
+    return Catch(judged.verdict, broken, judged.observed)

@@ -1,0 +1,153 @@
+"""Mutants that go wrong about the return of mail: too early, too often, to the wrong people."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from email import message_from_bytes
+from email.message import Message as Part
+from email.utils import parseaddr
+
+from model.report import State
+from model.verdict import Law
+from selftests.mutants.mutant import Mutant
+from targets.reference.agent import Agent, Parts
+from targets.reference.ndr import Lost, Writer
+from targets.reference.outcome import Failure
+from targets.reference.policy import Policy
+from targets.reference.queue import Fate, Message
+
+DAY = 24 * 3600.0
+"""Seconds."""
+
+
+class _Silent(Policy):
+    def ndrs(self, sender: str) -> int:
+        return 0
+
+
+class Silent(Agent):
+    """Tells nobody that their mail is lost."""
+
+    parts = Parts(policy=_Silent)
+
+
+class _Twice(Policy):
+    def ndrs(self, sender: str) -> int:
+        return 2 * super().ndrs(sender)
+
+
+class TwoNotices(Agent):
+    """Returns lost mail twice."""
+
+    parts = Parts(policy=_Twice)
+
+
+class AnswersNull(Agent):
+    """Returns mail of the null sender to the author in its header."""
+
+    def give_back(self, message: Message, lost: Sequence[Lost]) -> None:
+        """Send the NDR to whoever stands in From."""
+        author = parseaddr(message_from_bytes(message.content)["From"])[1]
+        super().give_back(replace(message, sender=message.sender or author), lost)
+
+
+class Postmaster(Agent):
+    """Sends its NDRs from an address, so that they can be answered by NDRs."""
+
+    ndr_sender = "postmaster@outbound.reference.test"
+
+
+class AtOnce(Agent):
+    """Sends an NDR at the first deferral, and keeps the mail."""
+
+    def told(self, message: Message, fates: Sequence[Fate]) -> None:
+        """Report as ever, and then return what is only deferred."""
+        super().told(message, fates)
+        early = [
+            self._lost(fate, fate.outcome)
+            for fate in fates
+            if fate.state is State.DEFERRED and isinstance(fate.outcome, Failure)
+        ]
+        if early:
+            self.give_back(message, early)
+
+
+class _Hasty(Policy):
+    def is_over(self, age: float, lifetime: float) -> bool:
+        return super().is_over(age, lifetime / 4)
+
+
+class TooEarly(Agent):
+    """Gives mail up when a quarter of its lifetime is over."""
+
+    parts = Parts(policy=_Hasty)
+
+
+class OneDay(Agent):
+    """Gives all mail up after 24 hours."""
+
+    def lifetime(self, domain: str) -> float:
+        """A day at most."""
+        return min(super().lifetime(domain), DAY)
+
+
+class _ClassFour(Writer):
+    def block(self, lost: Lost) -> Part:
+        block = super().block(lost)
+        block.replace_header("Status", f"4{lost.final.enhanced[1:]}")
+        return block
+
+
+class ClassFour(Agent):
+    """Writes Status 4.x.x beside a 5yz in its NDRs."""
+
+    parts = Parts(writer=_ClassFour)
+
+
+class _AboutTheSender(Writer):
+    def block(self, lost: Lost) -> Part:
+        block = super().block(lost)
+        block.replace_header("Final-Recipient", "rfc822;postmaster@outbound.reference.test")
+        return block
+
+
+class AboutAnother(Agent):
+    """Names somebody else than the recipient in its NDRs."""
+
+    parts = Parts(writer=_AboutTheSender)
+
+
+class _KeepsExpired(Policy):
+    def stays(self, state: State) -> bool:
+        return super().stays(state) or state is State.EXPIRED
+
+
+class KeepsExpired(Agent):
+    """Returns the mail at the end of its lifetime, and keeps it in the queue."""
+
+    parts = Parts(policy=_KeepsExpired)
+
+
+WITH_SENDER = ("expiry.[acdp]*",)
+"""All scenarios of expiry in which there is somebody to return the mail to."""
+REJECTED = ("reply.*.55[04]*",)
+MUTANTS = (
+    # Not through the chapter expiry: there each NDR that does not come is waited for, and the
+    # two lifetimes follow each other.
+    Mutant(Silent, REJECTED, Law.ACCOUNTED, scope=("control.*", "reply.*", "connect.*")),
+    Mutant(TwoNotices, (*WITH_SENDER, *REJECTED), Law.NDR_IN_TIME),
+    # Where little else is going on: nobody waits for an NDR that must not come.
+    Mutant(
+        AnswersNull,
+        ("expiry.null-sender",),
+        Law.NDR_IN_TIME,
+        scope=("control.*", "expiry.null-sender", "expiry.connection-refused"),
+    ),
+    Mutant(Postmaster, (*WITH_SENDER, *REJECTED), Law.NDR_IN_TIME),
+    # Through the chapter expiry only: elsewhere its NDR may come home when all is settled already.
+    Mutant(AtOnce, WITH_SENDER, Law.NDR_IN_TIME, scope=("control.*", "expiry.*")),
+    Mutant(TooEarly, ("expiry.*",), Law.NDR_IN_TIME),
+    Mutant(OneDay, ("expiry.*",), Law.NDR_IN_TIME),
+    Mutant(ClassFour, (*WITH_SENDER, *REJECTED), Law.CODE_CLASS),
+    Mutant(AboutAnother, (*WITH_SENDER, *REJECTED), Law.ACCOUNTED),
+    Mutant(KeepsExpired, ("expiry.*",), Law.ACCOUNTED),
+)

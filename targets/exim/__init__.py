@@ -1,0 +1,1 @@
+"""Stock Exim, one instance for all routes, in a sealed room."""

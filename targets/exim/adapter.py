@@ -1,0 +1,248 @@
+"""Stock Exim 4.94 or newer: a private instance in a sealed room that serves all routes.
+
+Theory of operation
+-------------------
+The daemon runs in the foreground. Exim's many processes each append to the main log, which here
+is a named pipe: Exim opens its logs for appending and cares no further, and lines shorter than
+PIPE_BUF arrive whole (pipe(7)). One thread reads the pipe, which never ends by itself because
+the adapter has it open for writing, too. Another thread reads what the daemon says outside its
+log, waits for the daemon's end, and then puts the mark `_END` into the pipe: what was logged
+before is still read, and deliveries that outlive the daemon keep nobody waiting.
+
+States: made -> started -> stopped.
+"""
+
+import contextlib
+import fcntl
+import os
+import queue
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lab.room import Account, AgentDied, Room, Unavailable
+from model.report import Report
+from model.timers import Timers
+from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
+from targets.exim.config import render, seconds
+from targets.exim.maillog import Maillog
+
+USER = "Debian-exim"
+ACCOUNTS = (Account(USER, 5003),)
+DOOR = ("127.0.0.1", 25)
+CONFIGURATION = Path("/etc/exim4/exim4.conf")
+"""Where Exim looks first; for a file named with -C it would give up its privileges."""
+TREE = "MAILFLOW_EXIM_TREE"
+"""The environment variable that names an unpacked package."""
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 5.0
+COMMAND_TIMEOUT = 60.0
+_EXIM = "/usr/sbin/exim4"
+_END = b"\0\n"
+"""A line that Exim cannot log: control characters are escaped."""
+_MISSING = (
+    "Exim is not on this machine: install it with `apt-get install exim4-daemon-heavy`, "
+    "or unpack its package without installing it with `make agent NAME=exim`."
+)
+_VERSION = re.compile(r"build: (\S+)")
+_QUEUED_AS = re.compile(r"\bid=(\S+)")
+_LISTED = re.compile(r" *\d+[mhd] +[\d.]+[KM]? +(?P<id>\S+) <")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d \S+ ")
+
+
+class Adapter:
+    """Exim."""
+
+    name = "exim"
+    dialect = "rfc"
+    capabilities = frozenset({Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE})
+    needs_sealed = True
+
+    def __init__(self) -> None:
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self._threads: list[threading.Thread] = []
+        self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
+        self._up = threading.Event()
+        self._running = False
+        self._last_line = "it said nothing"
+        self._spool = Path()
+
+    def check(self) -> None:
+        """Raise Unavailable if there is neither an installed nor an unpacked Exim."""
+        installed_or_unpacked()
+
+    def version(self) -> str:
+        """The version, e.g. 4.96, as `exinext` tells it.
+
+        That is a shell script of the same source. `exim` itself tells nothing where its account
+        is missing, and outside the room it is.
+        """
+        root = installed_or_unpacked() or Path("/")
+        done = subprocess.run(
+            [root / "usr/sbin/exinext", "--version"],
+            capture_output=True,
+            check=False,
+            timeout=COMMAND_TIMEOUT,
+        )
+        found = _VERSION.search(done.stdout.decode(errors="replace"))
+        if not found:
+            said = (done.stderr or done.stdout).decode(errors="replace").strip()
+            raise Unavailable(f"Exim does not tell its version: {said}")
+        return found[1]
+
+    def start(self, room: Room, timers: Timers, routes: Sequence[Route]) -> None:
+        """Start the daemon and return when it takes mail."""
+        room.install(installed_or_unpacked(), ACCOUNTS)
+        log = _make_directories(room.work)
+        self._spool = room.work / "spool"
+        for name, text in render(room.work, room.ca_file, room.smtp_port, timers, routes).items():
+            (room.work / "conf" / name).write_text(text)
+        CONFIGURATION.parent.mkdir(exist_ok=True)
+        shutil.copy(room.work / "conf" / CONFIGURATION.name, CONFIGURATION)
+        self._daemon = room.spawn([_EXIM, "-bdf", f"-q{seconds(timers.retry)}"])
+        for work in (self._read_log, self._read_words):
+            thread = threading.Thread(target=work, args=(log,), name="exim-log", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        self._up.wait(START_TIMEOUT)
+        if not self._running:
+            self.stop()
+            raise AgentDied(f"Exim did not start: {self._last_line}")
+        socket.create_connection(DOOR, START_TIMEOUT).close()
+
+    def submit(self, envelope: Envelope) -> str:
+        """Hand in a message at port 25; the queue id of the reply."""
+        try:
+            reply = submit_by_smtp(*DOOR, envelope, COMMAND_TIMEOUT)
+        except OSError as error:  # smtplib's errors are, too
+            raise AgentDied(f"Exim did not take the message: {error}") from error
+        queued_as = _QUEUED_AS.search(reply)
+        return queued_as[1] if queued_as else ""
+
+    def reports(self) -> Iterator[Report]:
+        """The log's statements, until the daemon ends."""
+        return iter(self._reports.get, None)
+
+    def queue(self) -> Sequence[InQueue]:
+        """What `exim -bpru` lists: all messages, with the recipients that are not done."""
+        if self._daemon is None or self._daemon.poll() is not None:
+            raise AgentDied(f"Exim has ended: {self._last_line}")  # the queue outlives it
+        return parse_queue(self._command("-bpru", timeout=COMMAND_TIMEOUT))
+
+    def retry(self, queue_id: str) -> None:
+        """Deliver one message now, whatever the retry rules say, and wait for the attempt.
+
+        Exim passes over a message that another of its processes has locked, as the one of the
+        last attempt has for a moment after it has logged its result.
+        """
+        self._unlocked(queue_id)
+        self._command("-M", queue_id)  # its own time-outs end it
+
+    def pass_time(self, seconds: float) -> None:
+        """Not possible: Exim's clock is the machine's."""
+        raise Unavailable("Exim's clock cannot be moved")
+
+    def stop(self) -> None:
+        """End the daemon; whatever is left then falls with its session."""
+        if self._daemon is None:
+            return
+        self._daemon.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._daemon.wait(STOP_TIMEOUT)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._daemon.pid, signal.SIGKILL)
+        self._daemon.wait()
+        for thread in self._threads:
+            thread.join(STOP_TIMEOUT)
+
+    def _unlocked(self, queue_id: str) -> None:
+        """Wait until no process is at work on a message.
+
+        Who is holds a lock on the message's data file (specification, "Format of spool files").
+        """
+        with (
+            contextlib.suppress(FileNotFoundError),  # it has been delivered meanwhile
+            (self._spool / "input" / f"{queue_id}-D").open("rb") as data,
+        ):
+            fcntl.lockf(data, fcntl.LOCK_SH)
+
+    def _command(self, *words: str, timeout: float | None = None) -> str:
+        done = subprocess.run(
+            [_EXIM, *words], capture_output=True, check=False, timeout=timeout, env={}
+        )
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise AgentDied(f"`exim {' '.join(words)}` failed: {said}")
+        return done.stdout.decode()
+
+    def _read_log(self, log: Path) -> None:
+        """A thread: the log, line by line, until the mark."""
+        maillog = Maillog()
+        with log.open("rb+", buffering=0) as pipe, os.fdopen(os.dup(pipe.fileno()), "rb") as lines:
+            for octets in iter(lines.readline, _END):
+                line = octets.decode(errors="replace").rstrip()
+                self._last_line = _STAMP.sub("", line)
+                if " daemon started: " in line:
+                    self._running = True
+                    self._up.set()
+                for report in maillog.read(line):
+                    self._reports.put(report)
+        self._reports.put(None)
+        self._up.set()
+
+    def _read_words(self, log: Path) -> None:
+        """A thread: what the daemon says outside its log, and its end."""
+        assert self._daemon is not None
+        assert self._daemon.stdout is not None
+        with self._daemon.stdout as lines:
+            for octets in lines:
+                self._last_line = _STAMP.sub("", octets.decode(errors="replace").rstrip())
+        self._daemon.wait()
+        with log.open("r+b", buffering=0) as pipe:
+            pipe.write(_END)
+
+
+def installed_or_unpacked() -> Path | None:
+    """The tree of an unpacked Exim; None if Exim is installed. Raises Unavailable."""
+    if named := os.environ.get(TREE):
+        if not Path(f"{named}{_EXIM}").is_file():
+            raise Unavailable(f"{TREE}={named} is no unpacked Exim: it has no {_EXIM[1:]}")
+        return Path(named)
+    if Path(_EXIM).is_file():
+        return None
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    tree = Path(base) / "mailflow-conformance" / "agents" / "exim"
+    if not Path(f"{tree}{_EXIM}").is_file():
+        raise Unavailable(_MISSING)
+    return tree
+
+
+def parse_queue(listing: str) -> list[InQueue]:
+    """The messages of `exim -bpru` (specification, section 5.2).
+
+    A message begins with age, size, id and sender; below it stands a recipient a line.
+    """
+    found: list[InQueue] = []
+    for line in listing.splitlines():
+        if message := _LISTED.match(line):
+            found.append(InQueue(message["id"], ()))
+        elif found and (recipient := line.strip()):
+            last = found.pop()
+            found.append(InQueue(last.queue_id, (*last.recipients, recipient)))
+    return found
+
+
+def _make_directories(work: Path) -> Path:
+    """The directories, and the main log, which is a pipe; Exim makes all else. The log's path."""
+    for name in ("conf", "log", "spool"):
+        (work / name).mkdir()
+    log = work / "log" / "main"
+    os.mkfifo(log)
+    for path in (log, log.parent, work / "spool"):
+        shutil.chown(path, USER, USER)
+    return log

@@ -1,0 +1,75 @@
+"""Exim's configuration files, out of a template, timers and routes. No I/O but the template's.
+
+Sources: the Exim specification, chapters 6 (macros), 9 (lsearch), 20 (manualroute), 30 (smtp).
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from lab.room import Unavailable
+from model.timers import Timers
+from model.tls import Tls
+from targets.base import Route
+
+HERE = Path(__file__).parent
+
+
+def render(
+    work: Path, ca_file: Path, port: int, timers: Timers, routes: Sequence[Route]
+) -> Mapping[str, str]:
+    """The files of the configuration directory, by name.
+
+    Raises Unavailable if a route names a TlsDomain that Exim cannot look for.
+    """
+    macros = {
+        "WORK": str(work),
+        "CA_FILE": str(ca_file),
+        "PORT": str(port),
+        "CONNECT": seconds(timers.connect),
+        "REPLY": seconds(timers.reply),
+        "LIFETIME": seconds(timers.lifetime),
+        "HALF_LIFE": seconds(timers.lifetime / 2),
+        "RETRY": seconds(timers.retry),
+    }
+    definitions = "".join(f"LAB_{name} = {value}\n" for name, value in macros.items())
+    return {
+        "exim4.conf": definitions + (HERE / "exim.conf").read_text(),
+        "smart_hosts": _table(
+            (route.domain, next_hops(route)) for route in routes if route.smart_hosts
+        ),
+        "tls": _table((route.domain, tls_setting(route)) for route in routes),
+    }
+
+
+def next_hops(route: Route) -> str:
+    """The smart hosts as a routing rule, in their order.
+
+    `byname` has names looked up as host names are, without MX. Both kinds of host may stand in
+    one list: an address is never looked up.
+    """
+    return " : ".join(host.strip("[]") for host in route.smart_hosts) + " byname"
+
+
+def tls_setting(route: Route) -> str:
+    """The word by which the transport's options know the route's TLS setting.
+
+    Under DOMAIN Exim compares the certificate with the name of the host that it connects to,
+    and has no option for another one (tls_verify_cert_hostnames). TlsDomain can therefore only
+    be the name of the host; for MX, whose hosts are not known here, that is left to the route.
+    """
+    if route.tls is Tls.DOMAIN and any(host != route.tls_domain for host in route.smart_hosts):
+        raise Unavailable(
+            f"Exim finds only a host's own name in its certificate, not {route.tls_domain}: "
+            f"give the smart host of {route.domain} that name"
+        )
+    return str(route.tls)
+
+
+def seconds(duration: float) -> str:
+    """A duration in Exim's notation, which knows whole seconds only, at least one."""
+    return f"{max(1, math.ceil(duration))}s"
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"{key}: {value}\n" for key, value in rows)
