@@ -33,6 +33,9 @@ from model.verdict import Holds, Judgement, Mismatch, Verdict
 
 BY_FIT = {Fit.PRIMARY: Verdict.PASS, Fit.ACCEPTED: Verdict.ACCEPTED, Fit.WEAK: Verdict.WEAK}
 
+LATE = 1.0
+"""Seconds by which a sign of an attempt may be seen after the report on that attempt."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -191,7 +194,9 @@ def _never_again(trace: Trace, recipient: str) -> list[Mismatch]:
         if event.report.recipient.lower() == recipient.lower()
         and event.report.state is State.DEFERRED
     ]
-    if len(failed) != 1 or any(_attempts(event, trace) > failed[0] for event in trace.events):
+    if len(failed) != 1:
+        return []
+    if any(_attempts(event, trace) > failed[0] + LATE for event in trace.events):
         return []
     return [Mismatch("attempts until expiry", "more than one", "one")]
 

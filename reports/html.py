@@ -68,7 +68,7 @@ def allure(folder: Path) -> str:
         done = _run([COMMAND, "generate", *options])
         index = Path(made) / "page" / "index.html"
         if done.returncode or not index.is_file():
-            return f"{ALLURE} failed ({_first_line(done)})"
+            return f"{ALLURE} failed ({_error(done)})"
         (folder / "report.html").write_text(without_analytics(index.read_text()))
     return ""
 
@@ -98,11 +98,12 @@ def _no_allure() -> str:
     if COMMAND.exists():
         return ""
     HOME.mkdir(parents=True, exist_ok=True)
-    options = ["--no-audit", "--no-fund", "--no-package-lock"]
+    options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
+    options += ["--fetch-retries=1", "--fetch-timeout=30000"]  # ms; else it tries for ten minutes
     done = _run(["npm", "install", "--prefix", HOME, *options, ALLURE])
     if done.returncode:
         shutil.rmtree(HOME, ignore_errors=True)
-        return f"{ALLURE} could not be installed ({_first_line(done)})"
+        return f"{ALLURE} could not be installed ({_error(done)})"
     return ""
 
 
@@ -110,9 +111,11 @@ def _run(argv: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, check=False, capture_output=True, text=True)
 
 
-def _first_line(done: subprocess.CompletedProcess[str]) -> str:
+def _error(done: subprocess.CompletedProcess[str]) -> str:
+    """The line that tells most of a command that failed."""
     said = (done.stderr or done.stdout).strip().splitlines()
-    return said[0] if said else f"exit code {done.returncode}"
+    errors = [line for line in said if "error" in line.lower()]
+    return (errors or said or [f"exit code {done.returncode}"])[0]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Every fault does what its docstring says, to an answer and without a socket."""
 
-
 import pytest
 
 from model.dns import (

@@ -16,7 +16,7 @@ from selftests.worlds import RECIPIENT, deferred, ndr, queued, said, scenario, s
 
 REFUSED = Cause(Failure.CONNECTION_REFUSED, "reset")
 KNOCK = Knocked(0.5, "mx1", "198.18.1.1")
-AGAIN = Knocked(1.5, "mx1", "198.18.1.1")
+AGAIN = Knocked(2.5, "mx1", "198.18.1.1")
 KEPT = queued(RECIPIENT)
 M365, RFC = dialects.load("m365-2019"), dialects.load("rfc")
 
@@ -188,14 +188,17 @@ def test_one_attempt_is_not_enough() -> None:
     Where SYNs cannot be seen, nothing can be said.
     """
     about = refusing(Expires(Fails(REFUSED)))
-    home = Asked(1.5, "x-y.home.test.", "MX", "udp", "", False)
-    way = Asked(1.5, "x-y.test.", "MX", "udp", "", False)
+    home = Asked(2.5, "x-y.home.test.", "MX", "udp", "", False)
+    way = Asked(2.5, "x-y.test.", "MX", "udp", "", False)
     late = Elapsed(2.0, 160.0), ndr(3.0), queued()
     unseen = trace(
         Asked(0.1, "mx1.x-y.test.", "A", "udp", "", False), deferred(), *late, sealed=False
     )
 
     assert judge(about, trace(KNOCK, deferred(), home, *late), M365).verdict is Verdict.FAIL
+    slow = Knocked(1.1, "mx1", "198.18.1.1")
+
+    assert judge(about, trace(slow, deferred(), *late), M365).verdict is Verdict.FAIL
     assert judge(about, unseen, M365).verdict is Verdict.PASS
     assert judge(about, trace(KNOCK, deferred(), way, *late), M365).verdict is Verdict.PASS
     assert judge(about, trace(KNOCK, deferred(), deferred(), *late), M365).verdict is Verdict.PASS

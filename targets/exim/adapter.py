@@ -52,6 +52,7 @@ _MISSING = (
 _VERSION = re.compile(r"build: (\S+)")
 _QUEUED_AS = re.compile(r"\bid=(\S+)")
 _LISTED = re.compile(r" *\d+[mhd] +[\d.]+[KM]? +(?P<id>\S+) <")
+_INDENT = " " * 10
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \S+ ")
 
 
@@ -69,6 +70,7 @@ class Adapter:
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._up = threading.Event()
         self._running = False
+        self._words: list[str] = []
         self._last_line = "it said nothing"
         self._spool = Path()
 
@@ -104,15 +106,16 @@ class Adapter:
             (room.work / "conf" / name).write_text(text)
         CONFIGURATION.parent.mkdir(exist_ok=True)
         shutil.copy(room.work / "conf" / CONFIGURATION.name, CONFIGURATION)
+        pipe = os.open(log, os.O_RDWR)  # Exim cannot open a pipe that nobody reads
         self._daemon = room.spawn([_EXIM, "-bdf", f"-q{seconds(timers.retry)}"])
         for work in (self._read_log, self._read_words):
-            thread = threading.Thread(target=work, args=(log,), name="exim-log", daemon=True)
+            thread = threading.Thread(target=work, args=(pipe,), name="exim-log", daemon=True)
             thread.start()
             self._threads.append(thread)
         self._up.wait(START_TIMEOUT)
         if not self._running:
             self.stop()
-            raise AgentDied(f"Exim did not start: {self._last_line}")
+            raise AgentDied(f"Exim did not start: {self._last_words()}")
         socket.create_connection(DOOR, START_TIMEOUT).close()
 
     def submit(self, envelope: Envelope) -> str:
@@ -131,7 +134,7 @@ class Adapter:
     def queue(self) -> Sequence[InQueue]:
         """What `exim -bpru` lists: all messages, with the recipients that are not done."""
         if self._daemon is None or self._daemon.poll() is not None:
-            raise AgentDied(f"Exim has ended: {self._last_line}")  # the queue outlives it
+            raise AgentDied(f"Exim has ended: {self._last_words()}")  # the queue outlives it
         return parse_queue(self._command("-bpru", timeout=COMMAND_TIMEOUT))
 
     def retry(self, queue_id: str) -> None:
@@ -160,6 +163,10 @@ class Adapter:
         for thread in self._threads:
             thread.join(STOP_TIMEOUT)
 
+    def _last_words(self) -> str:
+        """What the daemon said outside its log, or else the log's last line."""
+        return " ".join(self._words) or self._last_line
+
     def _unlocked(self, queue_id: str) -> None:
         """Wait until no process is at work on a message.
 
@@ -180,10 +187,10 @@ class Adapter:
             raise AgentDied(f"`exim {' '.join(words)}` failed: {said}")
         return done.stdout.decode()
 
-    def _read_log(self, log: Path) -> None:
+    def _read_log(self, pipe: int) -> None:
         """A thread: the log, line by line, until the mark."""
         maillog = Maillog()
-        with log.open("rb+", buffering=0) as pipe, os.fdopen(os.dup(pipe.fileno()), "rb") as lines:
+        with os.fdopen(pipe, "rb") as lines:
             for octets in iter(lines.readline, _END):
                 line = octets.decode(errors="replace").rstrip()
                 self._last_line = _STAMP.sub("", line)
@@ -195,16 +202,15 @@ class Adapter:
         self._reports.put(None)
         self._up.set()
 
-    def _read_words(self, log: Path) -> None:
+    def _read_words(self, pipe: int) -> None:
         """A thread: what the daemon says outside its log, and its end."""
         assert self._daemon is not None
         assert self._daemon.stdout is not None
         with self._daemon.stdout as lines:
             for octets in lines:
-                self._last_line = _STAMP.sub("", octets.decode(errors="replace").rstrip())
+                self._words.append(_STAMP.sub("", octets.decode(errors="replace").strip()))
         self._daemon.wait()
-        with log.open("r+b", buffering=0) as pipe:
-            pipe.write(_END)
+        os.write(pipe, _END)
 
 
 def installed_or_unpacked() -> Path | None:
@@ -223,7 +229,7 @@ def installed_or_unpacked() -> Path | None:
 
 
 def parse_queue(listing: str) -> list[InQueue]:
-    """The messages of `exim -bpru` (specification, section 5.2).
+    """The messages of `exim -bpru` (specification, chapter 5).
 
     A message begins with age, size, id and sender; below it stands a recipient a line.
     """
@@ -231,9 +237,9 @@ def parse_queue(listing: str) -> list[InQueue]:
     for line in listing.splitlines():
         if message := _LISTED.match(line):
             found.append(InQueue(message["id"], ()))
-        elif found and (recipient := line.strip()):
+        elif found and line.startswith(_INDENT):
             last = found.pop()
-            found.append(InQueue(last.queue_id, (*last.recipients, recipient)))
+            found.append(InQueue(last.queue_id, (*last.recipients, line.strip())))
     return found
 
 

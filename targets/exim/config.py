@@ -48,7 +48,7 @@ def next_hops(route: Route) -> str:
     `byname` has names looked up as host names are, without MX. Both kinds of host may stand in
     one list: an address is never looked up.
     """
-    return " : ".join(host.strip("[]") for host in route.smart_hosts) + " byname"
+    return ":".join(host.strip("[]") for host in route.smart_hosts) + " byname"
 
 
 def tls_setting(route: Route) -> str:

@@ -16,7 +16,7 @@ import re
 from model.report import Report, State
 
 _ABOUT = re.compile(r"\S+ \S+ (?P<id>\w{6}-\w{6,11}-\w{2,4}) (?P<rest>.*)")
-_RECIPIENT = re.compile(r"(?P<flag>=>|->|==|\*\*) (?P<recipient>\S+)(?: <[^>]*>)?(?P<text>[ :].*)")
+_RECIPIENT = re.compile(r"(?P<flag>=>|->|==|\*\*) (?P<recipient>\S+?)(?: <[^>]*>)?(?P<text>[ :].*)")
 _SERVER = re.compile(r"\bH=(?P<host>\S+) \[(?P<ip>[0-9A-Fa-f.:]+)\]")
 _TRIED = re.compile(r" T=\S")
 _REPLY = re.compile(
