@@ -25,6 +25,12 @@ class RawHost(MailHost):
         return RawConnection(self)
 
 
+def _stage_of(line: str) -> Stage:
+    """The stage that a command line opens; that of the greeting for anything unknown."""
+    verb = line.partition(" ")[0].lower()
+    return Stage(verb) if verb in set(Stage) else Stage.GREETING
+
+
 class RawConnection(asyncio.Protocol):
     """One connection to a raw host."""
 
@@ -54,7 +60,7 @@ class RawConnection(asyncio.Protocol):
             host = self.host
             event = Heard(host.now(), host.name, self._conn, None, line, False)
             host.witness.saw(host.label, event)
-            self._act(Stage.EHLO)
+            self._act(_stage_of(line))
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""

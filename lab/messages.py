@@ -1,7 +1,7 @@
 """What goes over the pipe between pytest and a lab process: plain, frozen values.
 
-Ready there is none: a lab that cannot start says so in a Broke. One Settled or Broke comes for each
-scenario in the order of their settling, then Done. A Broke without an id is about the whole lab.
+One Settled or Broke comes for each scenario in the order of their settling, then Done. A Broke
+without an id is about the whole lab: it could not start, or has ended.
 """
 
 from dataclasses import dataclass

@@ -8,9 +8,8 @@ a deadline for failures, and costs nothing where the agent does what it should.
 
 from dataclasses import dataclass, replace
 
+from model.scenario import HOUR
 from model.timers import Timers
-
-HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from fakes.reach import NOWHERE
 from lab.room import Room
 from model.scenario import Reach, Scenario
 from model.trace import Placement
@@ -15,8 +16,6 @@ from targets.base import Envelope, Route
 
 HOME = "home.test"
 """The domain below which every scenario's sender lives."""
-NOWHERE = "127.255.255.255"
-"""The address that has no route in an open room: connecting to it fails at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def _route(scenario: Scenario, placement: Placement, lifetime: float) -> Route:
         domain=placement.domain,
         smart_hosts=tuple(_next_hop(host, placement) for host in connector.smart_hosts),
         tls=connector.tls,
-        tls_domain=_tls_domain(connector.tls_domain or first, placement.domain),
+        tls_domain=f"{connector.tls_domain or first}.{placement.domain}",
         lifetime=lifetime,
     )
 
@@ -85,10 +84,6 @@ def _next_hop(name: str, placement: Placement) -> str:
     if name.startswith("["):
         return f"[{placement.hosts[name.strip('[]')][1]}]"
     return f"{name}.{placement.domain}"
-
-
-def _tls_domain(name: str, domain: str) -> str:
-    return f"{name}.{domain}"
 
 
 def _message(scenario: Scenario, placement: Placement) -> bytes:

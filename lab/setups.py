@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from lab.lab import Order
 from lab.life import expires
-from lab.pace import HOUR, Pace, scaled
-from model.scenario import Reach, Scenario
+from lab.pace import Pace, scaled
+from model.scenario import HOUR, Reach, Scenario
 from model.tls import Tls
 from targets.base import Capability, Target
 

@@ -28,8 +28,10 @@ T = TypeVar("T")
 class Subject:
     """One running target."""
 
-    def __init__(self, target: Target, journal: Journal) -> None:
+    def __init__(self, target: Target, journal: Journal, patience: float) -> None:
+        """`patience` is how many seconds any one call of the adapter may take."""
         self.target = target
+        self._patience = patience
         self.dead: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._journal = journal
         self._loop = asyncio.get_running_loop()
@@ -39,8 +41,17 @@ class Subject:
         self._reading: asyncio.Task[Sequence[InQueue]] | None = None
 
     async def call(self, function: Callable[..., T], *args: object) -> T:
-        """Call an adapter from a worker thread: adapters are synchronous."""
-        return await self._loop.run_in_executor(self._threads, function, *args)
+        """Call an adapter from a worker thread: adapters are synchronous.
+
+        Raises AgentDied if the call does not come back: a thread cannot be ended, but the lab can.
+        """
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._loop.run_in_executor(self._threads, function, *args)
+        except TimeoutError:
+            raise AgentDied(
+                f"the adapter's `{function.__name__}` has not returned for {self._patience:.0f} s"
+            ) from None
 
     async def start(self, room: Room, timers: Timers, placed: Sequence[Placed]) -> None:
         """Start the agent with every route. Raises AgentDied, Unavailable."""

@@ -17,7 +17,6 @@ from model.events import (
     Connected,
     Did,
     Encrypted,
-    Event,
     Knocked,
     Reported,
     TlsFailed,
@@ -32,9 +31,6 @@ from model.trace import Trace
 from model.verdict import Holds, Judgement, Mismatch, Verdict
 
 BY_FIT = {Fit.PRIMARY: Verdict.PASS, Fit.ACCEPTED: Verdict.ACCEPTED, Fit.WEAK: Verdict.WEAK}
-
-LATE = 1.0
-"""Seconds by which a sign of an attempt may be seen after the report on that attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,21 +190,25 @@ def _never_again(trace: Trace, recipient: str) -> list[Mismatch]:
         if event.report.recipient.lower() == recipient.lower()
         and event.report.state is State.DEFERRED
     ]
-    if len(failed) != 1:
-        return []
-    if any(_attempts(event, trace) > failed[0] + LATE for event in trace.events):
+    if len(failed) != 1 or _on_the_way_again(trace, failed[0]):
         return []
     return [Mismatch("attempts until expiry", "more than one", "one")]
 
 
-def _attempts(event: Event, trace: Trace) -> float:
-    """When an event shows that somebody is on the way to the recipient; -1 if it does not."""
-    match event:
-        case Asked(at, name) if trace.placement.relative(name) != name.rstrip(".").lower():
-            return at
-        case Knocked(at) | Connected(at):
-            return at
-    return -1.0
+def _on_the_way_again(trace: Trace, since: float) -> bool:
+    """Whether the wire shows another attempt after the one that was reported.
+
+    SYNs are counted: they may be seen later than the report on the attempt that they belong to.
+    """
+    knocks = [event.host for event in trace.all(Knocked)]
+    asked = (e.at for e in trace.all(Asked) if _is_below(e.name, trace.placement.domain))
+    seen = [*asked, *(event.at for event in trace.all(Connected))]
+    return len(knocks) > len(set(knocks)) or any(at > since for at in seen)
+
+
+def _is_below(name: str, domain: str) -> bool:
+    """Whether a name is the domain or in it."""
+    return f".{name.rstrip('.').lower()}".endswith(f".{domain}")
 
 
 def _dropped(tried: Finding, reports: list[Report]) -> Finding:

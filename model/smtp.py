@@ -77,6 +77,9 @@ class Negotiate:
     """Take part in the TLS handshake; what a blameless host does after its 220."""
 
 
+UNKNOWN = Say("502 5.5.1 Command not implemented")
+"""What a host says to a command that it does not offer."""
+
 Action = Say | Send | Stall | HangUp | Listen | Negotiate
 
 
@@ -212,7 +215,7 @@ class Withhold:
         if moment.stage is Stage.EHLO and isinstance(moment.usual, Say):
             return Say(_without(moment.usual.text, self.capability), moment.usual.close)
         if moment.stage is Stage.STARTTLS and self.capability == "STARTTLS":
-            return Say("502 5.5.1 Command not implemented")
+            return UNKNOWN
         return moment.usual
 
 
@@ -239,7 +242,7 @@ class MaskCapabilities:
             masked = [line[:4] + "X" * len(line[4:]) for line in rest]
             return Say("\n".join([first, *masked]), moment.usual.close)
         if moment.stage is Stage.STARTTLS:
-            return Say("502 5.5.1 Command not implemented")
+            return UNKNOWN
         return moment.usual
 
 

@@ -99,7 +99,7 @@ def test_an_id_stands_once() -> None:
     ("text", "words"),
     [
         ("title = ", "Invalid value"),
-        ("title = 'x'\nlifetime_hours = 1", "entry"),
+        ("title = 'x'\nlifetime_hours = 1", "says nothing about dns-query-failed"),
         (
             "title='x'\nlifetime_hours=1\n[[entry]]\nfailure='dns'\nattempt=[]\nexpired=[]",
             "no failure",

@@ -9,10 +9,11 @@ import pytest
 
 from catalogue import CATALOGUE
 from catalogue.control import CLOSING, OPENING
+from fakes.reach import NOWHERE
 from fixtures.shards import plain, shard
 from lab.journal import Journal
 from lab.pace import PACES
-from lab.plan import NOWHERE, place_all
+from lab.plan import place_all
 from lab.setups import arrange, unsupported
 from model.events import Knocked, Strayed
 from model.ndr import read_notices

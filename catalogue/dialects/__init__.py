@@ -2,11 +2,12 @@
 
 import functools
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from model.dialect import Code, Dialect, Entry, Provenance
-from model.failure import REASONS, Failure
+from model.failure import REASONS, Cause, Failure
 
 HERE = Path(__file__).parent
 
@@ -29,15 +30,33 @@ def load(name: str) -> Dialect:
 
 
 def read(name: str, text: str) -> Dialect:
-    """A dialect out of TOML text. Raises BadDialect."""
+    """A dialect out of TOML text; with `like`, the entries it has not come from that dialect.
+
+    Raises BadDialect, also if a failure is left without an entry.
+    """
     try:
         data = tomllib.loads(text)
-        if base := data.get("like"):
-            data = tomllib.loads((HERE / f"{base}.toml").read_text()) | data
-        entries = tuple(_entry(name, raw) for raw in data["entry"])
-        return Dialect(name, data["title"], data["lifetime_hours"] * 3600.0, entries)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise BadDialect(f"dialect {name}: {error!r}") from error
+        own = tuple(_entry(name, raw) for raw in data.get("entry", ()))
+        dialect = Dialect(name, data["title"], data["lifetime_hours"] * 3600.0, own)
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        raise BadDialect(f"dialect {name}: {error!r}; mend its file") from error
+    if base := data.get("like"):
+        have = {(entry.failure, entry.reason) for entry in own}
+        theirs = [e for e in load(base).entries if (e.failure, e.reason) not in have]
+        dialect = replace(dialect, entries=(*own, *theirs))
+    for failure, reasons in REASONS.items():
+        for reason in sorted(reasons):
+            _check(dialect, Cause(failure, reason))
+    return dialect
+
+
+def _check(dialect: Dialect, cause: Cause) -> None:
+    try:
+        dialect.entry(cause)
+    except KeyError:
+        raise BadDialect(
+            f"dialect {dialect.name} says nothing about {cause}; add an entry"
+        ) from None
 
 
 def _entry(name: str, raw: dict[str, Any]) -> Entry:

@@ -70,7 +70,7 @@ class Adapter:
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._up = threading.Event()
         self._running = False
-        self._words: list[str] = []
+        self._complaint = ""
         self._last_line = "it said nothing"
         self._spool = Path()
 
@@ -164,8 +164,8 @@ class Adapter:
             thread.join(STOP_TIMEOUT)
 
     def _last_words(self) -> str:
-        """What the daemon said outside its log, or else the log's last line."""
-        return " ".join(self._words) or self._last_line
+        """The first that the daemon said outside its log, or else the log's last line."""
+        return self._complaint or self._last_line
 
     def _unlocked(self, queue_id: str) -> None:
         """Wait until no process is at work on a message.
@@ -208,7 +208,8 @@ class Adapter:
         assert self._daemon.stdout is not None
         with self._daemon.stdout as lines:
             for octets in lines:
-                self._words.append(_STAMP.sub("", octets.decode(errors="replace").strip()))
+                said = _STAMP.sub("", octets.decode(errors="replace").strip())
+                self._complaint = self._complaint or said
         self._daemon.wait()
         os.write(pipe, _END)
 

@@ -7,9 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from lab.room import Unavailable
 from model.timers import Timers
-from model.tls import Tls
 from targets.base import Route
 
 HERE = Path(__file__).parent
@@ -18,10 +16,7 @@ HERE = Path(__file__).parent
 def render(
     work: Path, ca_file: Path, port: int, timers: Timers, routes: Sequence[Route]
 ) -> Mapping[str, str]:
-    """The files of the configuration directory, by name.
-
-    Raises Unavailable if a route names a TlsDomain that Exim cannot look for.
-    """
+    """The files of the configuration directory, by name."""
     macros = {
         "WORK": str(work),
         "CA_FILE": str(ca_file),
@@ -54,15 +49,10 @@ def next_hops(route: Route) -> str:
 def tls_setting(route: Route) -> str:
     """The word by which the transport's options know the route's TLS setting.
 
-    Under DOMAIN Exim compares the certificate with the name of the host that it connects to,
-    and has no option for another one (tls_verify_cert_hostnames). TlsDomain can therefore only
-    be the name of the host; for MX, whose hosts are not known here, that is left to the route.
+    Under CERTIFICATE Exim checks the chain alone. Under DOMAIN it also looks for the name of the
+    host it connects to (tls_verify_cert_hostnames) and has no option for another name: where
+    TlsDomain is another one, Exim deviates.
     """
-    if route.tls is Tls.DOMAIN and any(host != route.tls_domain for host in route.smart_hosts):
-        raise Unavailable(
-            f"Exim finds only a host's own name in its certificate, not {route.tls_domain}: "
-            f"give the smart host of {route.domain} that name"
-        )
     return str(route.tls)
 
 
