@@ -113,11 +113,14 @@ class Lab:
         passed = 0.0
         for lifetime in sorted({life.lifetime for life in waiting}):
             for mark in (lifetime - BEFORE, lifetime + AFTER):
+                # Noted first: what the agent does about it may be seen before its answer is.
+                for life in waiting:
+                    life.grow_older(mark)
                 await self._subject.call(target.pass_time, mark - passed)
                 passed = mark
-                for life in waiting:
-                    life.grow_older(passed)
                 await asyncio.wait([asyncio.create_task(life.stay_quiet()) for life in waiting])
-            for life in waiting:
-                if life.lifetime == lifetime:
-                    await life.over.wait()
+            due = [life for life in waiting if life.lifetime == lifetime]
+            for life in due:
+                life.time_is_up.set()
+            for life in due:
+                await life.over.wait()

@@ -19,6 +19,7 @@ from model.expect import Expires, Recovers
 from model.report import State
 from model.scenario import Scenario
 from model.trace import Trace
+from targets.base import Capability
 
 Wanted = Callable[[tuple[Event, ...]], bool]
 ATTEMPTS = 4
@@ -42,6 +43,7 @@ class Life:
         self.scenario, self.id = placed.scenario, placed.scenario.id
         self.lifetime = placed.route.lifetime
         self.at_barrier = asyncio.Event()
+        self.time_is_up = asyncio.Event()
         self.over = asyncio.Event()
         self._world, self._subject, self._pace, self._placed = world, subject, pace, placed
         self._journal, self._label = world.journal, placed.scenario.label
@@ -62,7 +64,7 @@ class Life:
             await self._recover()
         if expires(self.scenario):
             self.at_barrier.set()
-            await self._until(self._given_up, self._time_to_expiry())
+            await self._expire()
         await self._settle()
         return Trace(
             scenario=self.id,
@@ -96,10 +98,6 @@ class Life:
         patience = self._pace.patience if seconds is None else seconds
         deadline = asyncio.get_running_loop().time() + patience
         return await self._journal.until(self._label, wanted, deadline)
-
-    def _time_to_expiry(self) -> float:
-        """What waiting for the expiry may cost: others' lives first, or the shortened lifetime."""
-        return self._pace.patience + max(3 * self._pace.patience, min(self.lifetime, 600.0))
 
     # What is waited for --------------------------------------------------------------------
 
@@ -135,9 +133,19 @@ class Life:
             attempts = self._failures(events)
             await self._subject.call(self._subject.target.retry, self._queue_id)
             self._saw(Retried(self._now()))
-            await self._until(
+            tried = await self._until(
                 lambda now, n=attempts: self._delivered(now) or self._failures(now) > n  # type: ignore[misc]
             )
+            if not tried and not await self._subject.waiting(self._queue_id):
+                return  # it was dropped: nobody is left to try
+
+    async def _expire(self) -> None:
+        """Wait until the mail is given up: not before its time, however long the others take."""
+        if Capability.PASS_TIME in self._subject.target.capabilities:
+            await self.time_is_up.wait()
+            await self._until(self._given_up)
+        else:
+            await self._until(self._given_up, self.lifetime + self._pace.patience)
 
     def _gone(self, events: tuple[Event, ...]) -> bool:
         return any(isinstance(e, Reported) and e.report.state in OVER for e in events)
@@ -156,7 +164,8 @@ class Life:
     async def _settle(self) -> None:
         """Let what is on its way arrive, let it be quiet, and read the queue."""
         events = self._events()
-        if self._gone(events) and not self.scenario.mail.null_sender:
+        told = self.scenario.mail.null_sender or expires(self.scenario)  # or waited for already
+        if self._gone(events) and not told:
             await self._until(self._came_home)
         for _ in range(ATTEMPTS):
             await self.stay_quiet()

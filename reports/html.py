@@ -24,6 +24,8 @@ HOME = OUT / ".allure"
 COMMAND = HOME / "node_modules" / ".bin" / "allure"
 NODE = 18
 """The oldest Node that Allure runs on."""
+PATIENCE = 120.0
+"""Seconds for npm, which without a network would try for ten minutes."""
 _ANALYTICS = re.compile(
     r"<script[^>]*\bsrc=\"https://www\.googletagmanager\.com/[^\"]*\"[^>]*>\s*</script>\s*"
     r"<script>[^<]*\bgtag\([^<]*</script>\s*"
@@ -99,16 +101,21 @@ def _no_allure() -> str:
         return ""
     HOME.mkdir(parents=True, exist_ok=True)
     options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-    options += ["--fetch-retries=1", "--fetch-timeout=30000"]  # ms; else it tries for ten minutes
-    done = _run(["npm", "install", "--prefix", HOME, *options, ALLURE])
+    try:
+        done = _run(["npm", "install", "--prefix", HOME, *options, ALLURE], PATIENCE)
+    except subprocess.TimeoutExpired:
+        shutil.rmtree(HOME, ignore_errors=True)
+        return f"{ALLURE} could not be installed: npm was not done after {PATIENCE:.0f} s"
     if done.returncode:
         shutil.rmtree(HOME, ignore_errors=True)
         return f"{ALLURE} could not be installed ({_error(done)})"
     return ""
 
 
-def _run(argv: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(argv, check=False, capture_output=True, text=True)
+def _run(
+    argv: Sequence[str | Path], seconds: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=seconds)
 
 
 def _error(done: subprocess.CompletedProcess[str]) -> str:

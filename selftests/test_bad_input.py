@@ -223,7 +223,7 @@ def test_an_agent_that_dies_at_start(tmp_path: Path) -> None:
     ("adapter", "words"),
     [
         ("DiesInMidRun", ["the reference agent ended with status -9", "mend the agent"]),
-        ("PostfixDiesInMidRun", ["the agent ended in mid-run", "mend the agent"]),
+        ("PostfixDiesInMidRun", ["Postfix's master ended with status -9", "mend the agent"]),
         ("LabDies", ["the lab's process ended unexpectedly", "signal 9", "run again"]),
     ],
 )

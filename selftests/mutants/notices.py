@@ -90,6 +90,17 @@ class OneDay(Agent):
         return min(super().lifetime(domain), DAY)
 
 
+class _Patient(Policy):
+    def is_over(self, age: float, lifetime: float) -> bool:
+        return False
+
+
+class NeverExpires(Agent):
+    """Keeps trying for ever."""
+
+    parts = Parts(policy=_Patient)
+
+
 class _ClassFour(Writer):
     def block(self, lost: Lost) -> Part:
         block = super().block(lost)
@@ -131,9 +142,8 @@ WITH_SENDER = ("expiry.[acdp]*",)
 """All scenarios of expiry in which there is somebody to return the mail to."""
 REJECTED = ("reply.*.55[04]*",)
 MUTANTS = (
-    # Not through the chapter expiry: there each NDR that does not come is waited for, and the
-    # two lifetimes follow each other.
-    Mutant(Silent, REJECTED, Law.ACCOUNTED, scope=("control.*", "reply.*", "connect.*")),
+    Mutant(Silent, (*WITH_SENDER, *REJECTED), Law.ACCOUNTED),
+    Mutant(NeverExpires, ("expiry.*",)),
     Mutant(TwoNotices, (*WITH_SENDER, *REJECTED), Law.NDR_IN_TIME),
     # Where little else is going on: nobody waits for an NDR that must not come.
     Mutant(

@@ -66,6 +66,7 @@ class Adapter:
 
     def __init__(self) -> None:
         self._daemon: subprocess.Popen[bytes] | None = None
+        self._attempts: list[subprocess.Popen[bytes]] = []
         self._threads: list[threading.Thread] = []
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._up = threading.Event()
@@ -135,31 +136,41 @@ class Adapter:
         """What `exim -bpru` lists: all messages, with the recipients that are not done."""
         if self._daemon is None or self._daemon.poll() is not None:
             raise AgentDied(f"Exim has ended: {self._last_words()}")  # the queue outlives it
-        return parse_queue(self._command("-bpru", timeout=COMMAND_TIMEOUT))
+        return parse_queue(self._command("-bpru"))
 
     def retry(self, queue_id: str) -> None:
-        """Deliver one message now, whatever the retry rules say, and wait for the attempt.
+        """Begin to deliver one message now, whatever the retry rules say.
 
         Exim passes over a message that another of its processes has locked, as the one of the
         last attempt has for a moment after it has logged its result.
         """
         self._unlocked(queue_id)
-        self._command("-M", queue_id)  # its own time-outs end it
+        self._attempts.append(
+            subprocess.Popen(
+                [_EXIM, "-M", queue_id],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={},
+                start_new_session=True,
+            )
+        )
 
     def pass_time(self, seconds: float) -> None:
         """Not possible: Exim's clock is the machine's."""
         raise Unavailable("Exim's clock cannot be moved")
 
     def stop(self) -> None:
-        """End the daemon; whatever is left then falls with its session."""
+        """End the daemon; whatever is left, of it and of `retry`, then falls with its session."""
         if self._daemon is None:
             return
         self._daemon.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._daemon.wait(STOP_TIMEOUT)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._daemon.pid, signal.SIGKILL)
-        self._daemon.wait()
+        for process in (self._daemon, *self._attempts):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         for thread in self._threads:
             thread.join(STOP_TIMEOUT)
 
@@ -178,9 +189,9 @@ class Adapter:
         ):
             fcntl.lockf(data, fcntl.LOCK_SH)
 
-    def _command(self, *words: str, timeout: float | None = None) -> str:
+    def _command(self, *words: str) -> str:
         done = subprocess.run(
-            [_EXIM, *words], capture_output=True, check=False, timeout=timeout, env={}
+            [_EXIM, *words], capture_output=True, check=False, timeout=COMMAND_TIMEOUT, env={}
         )
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip()

@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 `master` runs in the foreground and its log daemon writes to the pipe that `spawn` made. One
 thread reads the pipe to its end: every line goes through the `Maillog`, every report into a
-queue that `reports` empties. When the pipe ends, because Postfix did, so do the reports.
+queue that `reports` empties. When `master` ends, so do the reports.
 
 Until the log daemon runs, `master` can only complain to /dev/log; while it starts, a socket
 listens there, and what it got is the reason of an AgentDied. It is closed once Postfix is up:
@@ -118,6 +118,7 @@ class Adapter:
         self._master = room.spawn(["/usr/lib/postfix/sbin/master", "-c", str(self._conf), "-s"])
         self._reader = threading.Thread(target=self._read, name="postfix-log", daemon=True)
         self._reader.start()
+        threading.Thread(target=self._watch, name="postfix-master", daemon=True).start()
 
     def submit(self, envelope: Envelope) -> str:
         """Hand in a message at port 25; the queue id of the reply."""
@@ -158,7 +159,15 @@ class Adapter:
         if self._reader is not None:
             self._reader.join(STOP_TIMEOUT)
 
+    def _watch(self) -> None:
+        """The reports end with `master`: its children may live on for a while, and hold the log."""
+        assert self._master is not None
+        self._master.wait()
+        self._reports.put(None)
+
     def _postqueue(self, *words: str) -> str:
+        if self._master is not None and (status := self._master.poll()) is not None:
+            raise AgentDied(f"Postfix's master ended with status {status}")
         argv = ["postqueue", "-c", str(self._conf), *words]
         done = subprocess.run(argv, capture_output=True, check=False, timeout=COMMAND_TIMEOUT)
         if done.returncode:
