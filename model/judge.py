@@ -163,8 +163,10 @@ def _expired(trace: Trace, dialect: Dialect, recipient: str, last: Fails) -> Fin
         wrong = Mismatch("NDR at expiry", "one", "none came")
         return Finding(Fit.WRONG, f"{tried.observed}, then no NDR", (*tried.wrongs, wrong))
     notice = notices[0]
+    quoted = notice.smtp // 100 == 4 and notice.status.startswith("5")  # see laws.code_class
+    smtp = 0 if quoted else notice.smtp
     said = Report(
-        recipient, State.EXPIRED, notice.smtp, notice.status, notice.diagnostic, source=Source.DSN
+        recipient, State.EXPIRED, smtp, notice.status, notice.diagnostic, source=Source.DSN
     )
     found = best_fit(said, entry.expired, last.peer, attempt)
     fate = f"{tried.observed}, then {said}"

@@ -103,7 +103,11 @@ def no_clear_text(scenario: Scenario, trace: Trace) -> Wrongs:
 
 
 def code_class(scenario: Scenario, trace: Trace) -> Wrongs:
-    """4yz goes with 4.x.x and 5yz with 5.x.x; deferred is class 4, returned class 5."""
+    """4yz goes with 4.x.x and 5yz with 5.x.x; deferred is class 4, returned class 5.
+
+    An NDR's Diagnostic-Code may quote the last 4yz of a server beside the 5.x.x of giving up
+    (RFC 3464 sections 2.3.4 and 2.3.6: two fields, two statements); a 5yz beside 4.x.x may not be.
+    """
     wrongs, seen = [], False
     for recipient in trace.placement.recipients:
         for report in reports_of(trace, recipient):
@@ -117,7 +121,7 @@ def code_class(scenario: Scenario, trace: Trace) -> Wrongs:
                     Mismatch("class of the codes", f"all {kind or 'the same'}", str(report))
                 )
         for _, notice in ndrs_of(trace, recipient):
-            if notice.smtp and notice.status and str(notice.smtp)[0] != notice.status[0]:
+            if notice.smtp >= 500 and notice.status.startswith("4"):
                 both = f"Status {notice.status}, Diagnostic-Code {notice.diagnostic}"
                 wrongs.append(Mismatch("class of the codes in the NDR", "the same", both))
     return wrongs if seen or wrongs else None

@@ -8,7 +8,7 @@ from lab.room import Unavailable
 from model.timers import Timers
 from model.tls import Tls
 from targets.base import Route, load
-from targets.exim.adapter import TREE, installed_or_unpacked
+from targets.exim.adapter import installed_or_unpacked
 from targets.exim.config import render, seconds
 
 TIMERS = Timers(dns=2, connect=3, reply=4.2, lifetime=10, retry=0.4)
@@ -86,7 +86,7 @@ def test_tls_is_kept_by_domain() -> None:
 
 def test_an_unpacked_tree_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the variable; and what it names must be one."""
-    monkeypatch.setenv(TREE, str(tmp_path))
+    monkeypatch.setenv("MAILFLOW_EXIM_TREE", str(tmp_path))
     with pytest.raises(Unavailable, match="no unpacked Exim"):
         load("exim").check()
     (tmp_path / "usr/sbin").mkdir(parents=True)
@@ -98,7 +98,7 @@ def test_the_version_is_told_or_the_words_instead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`exinext` belongs to the same source as `exim`."""
-    monkeypatch.setenv(TREE, str(tmp_path))
+    monkeypatch.setenv("MAILFLOW_EXIM_TREE", str(tmp_path))
     (tmp_path / "usr/sbin").mkdir(parents=True)
     (tmp_path / "usr/sbin/exim4").touch()
     exinext = tmp_path / "usr/sbin/exinext"
@@ -112,7 +112,7 @@ def test_the_version_is_told_or_the_words_instead(
 
 def test_without_exim_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither installed nor in the cache folder."""
-    monkeypatch.delenv(TREE, raising=False)
+    monkeypatch.delenv("MAILFLOW_EXIM_TREE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if Path("/usr/sbin/exim4").is_file():
         assert installed_or_unpacked() is None

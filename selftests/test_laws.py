@@ -57,6 +57,12 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
     ("all inside TLS", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.MAIL, tls=True))),
     ("EHLO may be in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.EHLO, tls=False))),
     ("450 with 4.4.316", Law.CODE_CLASS, GOOD, trace(deferred(450, "4.4.316"))),
+    (
+        "given up with 5.4.7, quoting the last 450",
+        Law.CODE_CLASS,
+        GOOD,
+        trace(deferred(), ndr(status="5.4.7", diagnostic="smtp;450 4.2.1 busy")),
+    ),
     ("named", Law.NAMES_SERVER, GOOD, trace(connected(), deferred(text="by 198.18.1.1"))),
     ("after its lifetime", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(at=100.0))),
     ("at once when permanent", Law.NDR_IN_TIME, GOOD, trace(said(State.RETURNED), ndr(at=2.0))),

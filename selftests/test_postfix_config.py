@@ -8,7 +8,7 @@ from lab.room import Unavailable
 from model.timers import Timers
 from model.tls import Tls
 from targets.base import Route, load
-from targets.postfix.adapter import TREE, installed_or_unpacked
+from targets.postfix.adapter import installed_or_unpacked
 from targets.postfix.config import render, seconds, tls_policy
 
 TIMERS = Timers(dns=2, connect=3, reply=4.2, lifetime=10, retry=0.4)
@@ -89,7 +89,7 @@ def test_tls_settings(tls: Tls, tls_domain: str, policy: str) -> None:
 
 def test_an_unpacked_tree_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the variable; and what it names must be one."""
-    monkeypatch.setenv(TREE, str(tmp_path))
+    monkeypatch.setenv("MAILFLOW_POSTFIX_TREE", str(tmp_path))
     with pytest.raises(Unavailable, match="no unpacked Postfix"):
         load("postfix").check()
     (tmp_path / "usr/sbin").mkdir(parents=True)
@@ -101,7 +101,7 @@ def test_without_postfix_the_remedy_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither installed nor in the cache folder."""
-    monkeypatch.delenv(TREE, raising=False)
+    monkeypatch.delenv("MAILFLOW_POSTFIX_TREE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if Path("/usr/sbin/postfix").is_file():
         assert installed_or_unpacked() is None

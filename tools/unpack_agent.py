@@ -12,7 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-TARGETS = Path(__file__).resolve().parent.parent / "targets"
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, it has only its own folder
+
+from targets import packages
+
+TARGETS = ROOT / "targets"
 
 
 def main() -> None:
@@ -41,24 +46,18 @@ def unpack(name: str, wanted: list[str]) -> Path:
 
     Raises CalledProcessError if apt or dpkg fails, FileNotFoundError if there is none.
     """
-    place = cache() / "agents" / name
-    place.parent.mkdir(parents=True, exist_ok=True)
+    tree = packages.place(name)
+    tree.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mailflow-") as download:
         Path(download).chmod(0o777)  # as root, apt downloads as the user _apt
         _run("apt-get", "download", "-q", *_missing(wanted), cwd=download)
-        with tempfile.TemporaryDirectory(dir=place.parent) as unpacked:
-            tree = Path(unpacked) / name
+        with tempfile.TemporaryDirectory(dir=tree.parent) as unpacked:
+            made = Path(unpacked) / name
             for package in sorted(Path(download).glob("*.deb")):
-                _run("dpkg", "-x", str(package), str(tree))
-            shutil.rmtree(place, ignore_errors=True)
-            tree.rename(place)
-    return place
-
-
-def cache() -> Path:
-    """The project's cache folder (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "mailflow-conformance"
+                _run("dpkg", "-x", str(package), str(made))
+            shutil.rmtree(tree, ignore_errors=True)
+            made.rename(tree)
+    return tree
 
 
 def _missing(wanted: list[str]) -> list[str]:

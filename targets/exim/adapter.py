@@ -31,24 +31,19 @@ from model.timers import Timers
 from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
 from targets.exim.config import render, seconds
 from targets.exim.maillog import Maillog
+from targets.packages import find
 
 USER = "Debian-exim"
 ACCOUNTS = (Account(USER, 5003),)
 DOOR = ("127.0.0.1", 25)
 CONFIGURATION = Path("/etc/exim4/exim4.conf")
 """Where Exim looks first; for a file named with -C it would give up its privileges."""
-TREE = "MAILFLOW_EXIM_TREE"
-"""The environment variable that names an unpacked package."""
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
 COMMAND_TIMEOUT = 60.0
 _EXIM = "/usr/sbin/exim4"
 _END = b"\0\n"
 """A line that Exim cannot log: control characters are escaped."""
-_MISSING = (
-    "Exim is not on this machine: install it with `apt-get install exim4-daemon-heavy`, "
-    "or unpack its package without installing it with `make agent NAME=exim`."
-)
 _VERSION = re.compile(r"build: (\S+)")
 _QUEUED_AS = re.compile(r"\bid=(\S+)")
 _LISTED = re.compile(r" *\d+[mhd] +[\d.]+[KM]? +(?P<id>\S+) <")
@@ -227,17 +222,7 @@ class Adapter:
 
 def installed_or_unpacked() -> Path | None:
     """The tree of an unpacked Exim; None if Exim is installed. Raises Unavailable."""
-    if named := os.environ.get(TREE):
-        if not Path(f"{named}{_EXIM}").is_file():
-            raise Unavailable(f"{TREE}={named} is no unpacked Exim: it has no {_EXIM[1:]}")
-        return Path(named)
-    if Path(_EXIM).is_file():
-        return None
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    tree = Path(base) / "mailflow-conformance" / "agents" / "exim"
-    if not Path(f"{tree}{_EXIM}").is_file():
-        raise Unavailable(_MISSING)
-    return tree
+    return find("exim", "Exim", _EXIM, "exim4-daemon-heavy")
 
 
 def parse_queue(listing: str) -> list[InQueue]:

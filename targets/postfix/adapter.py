@@ -30,21 +30,16 @@ from lab.room import Account, AgentDied, Room, Unavailable
 from model.report import Report
 from model.timers import Timers
 from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
+from targets.packages import find
 from targets.postfix.config import render
 from targets.postfix.maillog import Maillog
 
 ACCOUNTS = (Account("postfix", 5001), Account("postdrop", 5002))
 SYSLOG = "/dev/log"
 DOOR = ("127.0.0.1", 25)
-TREE = "MAILFLOW_POSTFIX_TREE"
-"""The environment variable that names an unpacked package."""
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
 COMMAND_TIMEOUT = 60.0
-_MISSING = (
-    "Postfix is not on this machine: install it with `apt-get install postfix`, "
-    "or unpack its package without installing it with `make agent NAME=postfix`."
-)
 _DIRECTORIES = {
     **dict.fromkeys(("active", "bounce", "corrupt", "defer", "deferred", "flush"), 0o700),
     **dict.fromkeys(("hold", "incoming", "private", "saved", "trace"), 0o700),
@@ -195,17 +190,7 @@ class Adapter:
 
 def installed_or_unpacked() -> Path | None:
     """The tree of an unpacked Postfix; None if Postfix is installed. Raises Unavailable."""
-    if named := os.environ.get(TREE):
-        if not (Path(named) / "usr/sbin/postfix").is_file():
-            raise Unavailable(f"{TREE}={named} is no unpacked Postfix: it has no usr/sbin/postfix")
-        return Path(named)
-    if Path("/usr/sbin/postfix").is_file():
-        return None
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    tree = Path(base) / "mailflow-conformance" / "agents" / "postfix"
-    if not (tree / "usr/sbin/postfix").is_file():
-        raise Unavailable(_MISSING)
-    return tree
+    return find("postfix", "Postfix", "/usr/sbin/postfix", "postfix")
 
 
 def _last_words(complaints: socket.socket) -> str:
