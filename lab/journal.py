@@ -4,8 +4,9 @@ Theory of operation
 -------------------
 One page a scenario, opened at its launch, which is second 0 of its events. Events are appended
 on the lab's loop only and never changed; whoever waits is woken by the append and looks again.
-What belongs to no page is a stray. A page that was never opened swallows its events: they come
-from the sink's own connections.
+What belongs to no page is a stray, and so is mail that arrives when its page is settled: the
+verdict is out by then. Once time has been let pass, late mail is only what expiry brings. A page that
+was never opened swallows its events: they come from the sink's own connections.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from model.events import Event, Strayed
+from model.events import Accepted, Event, Returned, Strayed, describe
 
 
 @dataclass(eq=False)
@@ -31,6 +32,7 @@ class Journal:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._pages: dict[str, Page] = {}
+        self._settled: set[str] = set()
         self.strays: list[str] = []
 
     def open(self, label: str) -> None:
@@ -47,6 +49,16 @@ class Journal:
         if page := self._pages.get(label):
             page.events.append(event)
             page.changed.set()
+            if label in self._settled and isinstance(event, Accepted | Returned):
+                self.strays.append(f"mail of {label} after it had settled: {describe(event)}")
+
+    def settle(self, label: str) -> None:
+        """From now on no mail of the scenario may arrive."""
+        self._settled.add(label)
+
+    def let_time_pass(self) -> None:
+        """From now on what is still queued may expire, and return."""
+        self._settled.clear()
 
     def strayed(self, what: str) -> None:
         """Note something that belongs to no scenario, on every page whose label it names."""

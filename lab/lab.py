@@ -111,6 +111,7 @@ class Lab:
         for life in lives:
             await (life.at_barrier if life in waiting else life.over).wait()
         passed = 0.0
+        self.world.journal.let_time_pass()
         for lifetime in sorted({life.lifetime for life in waiting}):
             for mark in (lifetime - BEFORE, lifetime + AFTER):
                 # Noted first: what the agent does about it may be seen before its answer is.

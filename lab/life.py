@@ -66,6 +66,7 @@ class Life:
             self.at_barrier.set()
             await self._expire()
         await self._settle()
+        self._journal.settle(self._label)
         return Trace(
             scenario=self.id,
             placement=self._placed.placement,

@@ -18,7 +18,7 @@ from lab.setups import arrange, unsupported
 from model.events import Knocked, Strayed
 from model.ndr import read_notices
 from model.tls import Tls
-from selftests.worlds import ndr
+from selftests.worlds import ndr, stored
 from targets.base import Capability
 
 FAST = PACES["fast"]
@@ -161,6 +161,22 @@ def test_a_stray_stands_on_the_page_it_names_and_on_no_other() -> None:
 
         assert journal.events("reply-rcpt") == ()
         assert [type(e) for e in journal.events("reply-rcpt-450")] == [Strayed]
+        assert len(journal.strays) == 1
+
+    asyncio.run(body())
+
+
+def test_mail_after_settling_is_a_stray_until_time_passes() -> None:
+    async def body() -> None:
+        journal = Journal()
+        journal.open("a")
+        journal.saw("a", stored())
+        journal.settle("a")
+        assert journal.strays == []
+        journal.saw("a", stored())
+        assert journal.strays == ["mail of a after it had settled: #1  mx1 stored 22 octets"]
+        journal.let_time_pass()
+        journal.saw("a", ndr())
         assert len(journal.strays) == 1
 
     asyncio.run(body())
