@@ -16,6 +16,7 @@ import pytest
 from lab.open import BLOCKS, OpenRoom
 from lab.room import Account, Unavailable
 from lab.sealed import _remedy, command
+from tools.leftovers import until
 
 ROOT = Path(__file__).resolve().parent.parent
 DEADLINE = 30.0
@@ -205,7 +206,7 @@ os._exit(0)
             "kill\n" if death == "the lab is killed" else "", timeout=DEADLINE
         )
     assert said == ""  # and the pipe is at its end: all who held it are gone
-    assert namespace not in network_namespaces()
+    assert until(lambda: namespace not in network_namespaces(), DEADLINE)
     assert Path("/proc/self/mounts").read_text() == mounts
 
 

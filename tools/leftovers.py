@@ -10,6 +10,7 @@ taken while the run lives; afterwards it waits, by pidfd, until all it has seen 
 import os
 import select
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from pathlib import Path
 MARK = "MAILFLOW_RUN"
 """The environment variable that marks the processes of a run."""
 PROC = Path("/proc")
+LOOK_AGAIN = 0.02
+"""Seconds."""
 
 
 def marked(mark: str) -> set[int]:
@@ -121,11 +124,24 @@ class Watch:
     def leftovers(self, seconds: float) -> list[str]:
         """What is left when all should be over, each in words; empty if nothing is."""
         found = [f"process {pid}: {' '.join(words(pid))}" for pid in self.wait(seconds)]
+        until(lambda: not bound_sockets() & self.sockets, seconds)
         found += [f"mount {line}" for line in _mounts() - self.mounts]
         found += [f"namespace {name}" for name in _named_rooms() - self.named]
         found += [f"file {path}" for path in self.temp.rglob("*")]
         found += [f"socket {inode}" for inode in bound_sockets() & self.sockets]
         return found
+
+
+def until(wanted: Callable[[], bool], seconds: float) -> bool:
+    """Look again and again until it is so, or the deadline is over; whether it is so.
+
+    For what the kernel tidies up after a process has gone, which no event tells of: the last files
+    are closed, and the last namespaces left, when its environment can no longer be read.
+    """
+    deadline = time.monotonic() + seconds
+    while not (so := wanted()) and time.monotonic() < deadline:
+        select.select([], [], [], LOOK_AGAIN)
+    return so
 
 
 def _await_one(pids: set[int], seconds: float) -> None:
