@@ -1,10 +1,11 @@
 """4.4.315 and 4.4.316: no connection comes about."""
 
-from catalogue.rules import NEXT_HOST, P315, P316
+from catalogue.rules import CONNECTOR_OFF, NEXT_HOST, P315, P316
 from model.dns import Zone
 from model.expect import Delivers, Fails
 from model.failure import Cause, Failure
 from model.scenario import Connector, Host, Reach, Scenario
+from model.tls import Tls
 
 REFUSED = Fails(Cause(Failure.CONNECTION_REFUSED, "reset"))
 PROHIBITED = Fails(Cause(Failure.CONNECTION_REFUSED, "prohibited"))
@@ -66,6 +67,15 @@ SCENARIOS = (
         hosts=(Host(reach=Reach.REFUSED),),
         connector=BY_NAME,
         expect=REFUSED,
+    ),
+    Scenario(
+        id="connect.connector-off",
+        title="The old server's connector has been disabled: mail goes by MX",
+        rule=CONNECTOR_OFF,
+        hosts=(Host("mx1"), Host("old")),
+        zone=Zone(("@ MX 10 mx1", "mx1 A {mx1}", "old A {old}")),
+        connector=Connector(smart_hosts=("old",), tls=Tls.DOMAIN, enabled=False),
+        expect=Delivers(),
     ),
     Scenario(
         id="connect.refused.all-addresses",

@@ -21,6 +21,7 @@ DNS_STALE = Rule(
 DNS_TCP = Rule("RFC 7766", "5", MUST, "a truncated answer is asked for again over TCP")
 DNS_ID = Rule("RFC 5452", "9.1", MUST, "an answer with another id is no answer")
 NO_MX_NEEDED = Rule("Set-OutboundConnector", "SmartHosts", MUST, "an address needs no DNS")
+CONNECTOR_OFF = Rule(PAGE, "450 4.4.316", MUST, "a connector that is disabled is used no more")
 NEXT_HOST = Rule(
     "RFC 5321", "5.1", MUST, "the addresses are tried in order until one takes the mail"
 )

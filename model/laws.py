@@ -85,7 +85,7 @@ def _returned_nowhere(trace: Trace, recipient: str) -> int:
 
 def no_clear_text(scenario: Scenario, trace: Trace) -> Wrongs:
     """No envelope or content in clear where TLS is asked for, nor to a host to be refused."""
-    setting = scenario.connector.tls
+    setting = scenario.connector.demands
     if setting is Tls.NONE:
         return None
     wrongs = []
@@ -212,7 +212,7 @@ def confined(scenario: Scenario, trace: Trace) -> Wrongs:
     business: mail that follows them has left the route, even if it then fares the same.
     """
     strays = [Mismatch("stray", "none", event.what) for event in trace.all(Strayed)]
-    hosts = ", ".join(scenario.connector.smart_hosts)
+    hosts = ", ".join(scenario.connector.way)
     return strays + [
         Mismatch("way to the domain", f"by smart host ({hosts})", f"asked for {event.name} MX")
         for event in trace.all(Asked)

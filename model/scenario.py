@@ -47,14 +47,26 @@ class Connector:
     """How mail for the scenario's domain leaves, in Exchange's words and relative names.
 
     No smart hosts: the MX record is used. A smart host in brackets is the address of the host
-    of that name, so nothing is asked of DNS. `tls_domain` is TlsDomain; empty: the first
-    host's own name. `lifetime` is in seconds; None: the dialect's.
+    of that name, so nothing is asked of DNS. `tls_domain` is TlsDomain, below the scenario's
+    own domain; empty: the first host's name. `lifetime` is in seconds; None: the dialect's.
+    A connector that is not `enabled` is as good as none: mail goes by MX.
     """
 
     smart_hosts: tuple[str, ...] = ()
     tls: Tls = Tls.NONE
     tls_domain: str = ""
     lifetime: float | None = None
+    enabled: bool = True
+
+    @property
+    def demands(self) -> Tls:
+        """The TLS setting in force."""
+        return self.tls if self.enabled else Tls.NONE
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        """The smart hosts in force."""
+        return self.smart_hosts if self.enabled else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ What holds always: an adapter judges nothing, and it reports only what the agent
 import importlib
 import smtplib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -43,6 +43,7 @@ class Route:
 
     `smart_hosts` are host names, or addresses in brackets; none: by MX. `tls_domain` is the name
     to look for in the certificate under Tls.DOMAIN. `lifetime` is in seconds of the agent's clock.
+    `enabled` is the connector's switch; what is left of one that is off is `in_force`.
     """
 
     domain: str
@@ -50,6 +51,12 @@ class Route:
     tls: Tls
     tls_domain: str
     lifetime: float
+    enabled: bool = True
+
+    @property
+    def in_force(self) -> "Route":
+        """The route as mail takes it: if the connector is off, by MX with opportunistic TLS."""
+        return self if self.enabled else replace(self, smart_hosts=(), tls=Tls.NONE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,6 +196,7 @@ DELIVERED = (
     "dns.mx.slow",
     "dns.smart-host.literal",
     "dns.stale-*.recovers",
+    "connect.connector-off",
     "connect.*.first-*",
     "greeting.421.first-mx",
     "tls.valid.*",

@@ -14,8 +14,10 @@ import dns.message
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
 from targets.base import Route
-from targets.reference.agent import Agent, Parts
+from targets.reference.agent import Agent, Parts, Say
 from targets.reference.client import Session
+from targets.reference.clock import Clock
+from targets.reference.config import Config
 from targets.reference.courier import Courier
 from targets.reference.outcome import Broken, Failure, Kind, Reply, Server, Stage
 from targets.reference.policy import Policy
@@ -146,6 +148,14 @@ class NoSmartHosts(Agent):
     parts = Parts(courier=_NoSmartHosts)
 
 
+class ConnectorsNeverOff(Agent):
+    """Uses a connector although it is disabled."""
+
+    def __init__(self, config: Config, say: Say, clock: Clock | None = None) -> None:
+        routes = tuple(replace(route, enabled=True) for route in config.routes)
+        super().__init__(replace(config, routes=routes), say, clock)
+
+
 class _Startled(Session):
     async def hello(self) -> None:
         await super().hello()
@@ -206,5 +216,6 @@ MUTANTS = (
         ("dns.smart-host.*", "connect.*", "greeting.421.smart-host", "certificate.*.first-*"),
         Law.CONFINED,
     ),
+    Mutant(ConnectorsNeverOff, ("connect.connector-off",)),
     Mutant(Startled, ("session.inspected.*",)),
 )

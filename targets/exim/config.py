@@ -17,6 +17,7 @@ def render(
     work: Path, ca_file: Path, port: int, timers: Timers, routes: Sequence[Route]
 ) -> Mapping[str, str]:
     """The files of the configuration directory, by name."""
+    routes = [route.in_force for route in routes]
     macros = {
         "WORK": str(work),
         "CA_FILE": str(ca_file),

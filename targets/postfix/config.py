@@ -23,6 +23,7 @@ def render(
     Raises Unavailable if two routes want different TLS of one next hop.
     """
     main = (HERE / "main.cf").read_text()
+    routes = [route.in_force for route in routes]
     return {
         "main.cf": main.format(
             work=work,

@@ -33,11 +33,11 @@ class Config:
         return LIFETIMES[self.profile]
 
     def route(self, domain: str) -> Route:
-        """The route of a domain; without one: by MX, TLS opportunistic."""
+        """The route of a domain; without one, or if it is off: by MX, TLS opportunistic."""
         wanted = domain.lower()
         for route in self.routes:
             if route.domain.lower() == wanted:
-                return route
+                return route.in_force
         return Route(domain, (), Tls.NONE, "", self.lifetime)
 
     def as_json(self) -> dict[str, Any]:
@@ -72,4 +72,5 @@ def _route(values: Mapping[str, Any]) -> Route:
         tls=Tls(values["tls"]),
         tls_domain=values["tls_domain"],
         lifetime=float(values["lifetime"]),
+        enabled=bool(values["enabled"]),
     )
