@@ -16,7 +16,7 @@ TIMERS = Timers(dns=2, connect=3, reply=4.2, lifetime=10, retry=0.4)
 
 def rendered(*routes: Route) -> dict[str, str]:
     """The files for some routes."""
-    return dict(render(Path("/work"), Path("/work/ca.pem"), 2525, TIMERS, routes))
+    return dict(render(Path("/srv/lab"), Path("/srv/lab/ca.pem"), 2525, TIMERS, routes))
 
 
 def route(*smart_hosts: str, tls: Tls = Tls.NONE, domain: str = "a") -> Route:
@@ -33,8 +33,8 @@ def macros(text: str) -> dict[str, str]:
 def test_places_and_timers() -> None:
     """What comes from the room and from the timers becomes a macro."""
     assert macros(rendered()["exim4.conf"]) == {
-        "LAB_WORK": "/work",
-        "LAB_CA_FILE": "/work/ca.pem",
+        "LAB_WORK": "/srv/lab",
+        "LAB_CA_FILE": "/srv/lab/ca.pem",
         "LAB_PORT": "2525",
         "LAB_CONNECT": "3s",
         "LAB_REPLY": "5s",

@@ -16,7 +16,7 @@ TIMERS = Timers(dns=2, connect=3, reply=4.2, lifetime=10, retry=0.4)
 
 def rendered(*routes: Route) -> dict[str, str]:
     """The files for some routes."""
-    return dict(render(Path("/work"), Path("/work/ca.pem"), 2525, TIMERS, routes))
+    return dict(render(Path("/srv/lab"), Path("/srv/lab/ca.pem"), 2525, TIMERS, routes))
 
 
 def route(*smart_hosts: str, tls: Tls = Tls.NONE, tls_domain: str = "", domain: str = "a") -> Route:
@@ -33,8 +33,8 @@ def parameters(main: str) -> dict[str, str]:
 def test_places_and_timers() -> None:
     """What comes from the room and from the timers is where Postfix looks for it."""
     main = parameters(rendered()["main.cf"])
-    assert main["queue_directory"] == "/work/spool"
-    assert main["smtp_tls_CAfile"] == "/work/ca.pem"
+    assert main["queue_directory"] == "/srv/lab/spool"
+    assert main["smtp_tls_CAfile"] == "/srv/lab/ca.pem"
     assert main["smtp_tcp_port"] == "2525"
     assert main["smtp_connect_timeout"] == "3s"
     assert main["smtp_data_done_timeout"] == "5s"

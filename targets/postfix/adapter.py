@@ -18,11 +18,13 @@ import json
 import os
 import queue
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -39,6 +41,8 @@ SYSLOG = "/dev/log"
 DOOR = ("127.0.0.1", 25)
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
+PUT_BACK_TIMEOUT = 5.0
+LOOK_AGAIN = 0.02
 COMMAND_TIMEOUT = 60.0
 _DIRECTORIES = {
     **dict.fromkeys(("active", "bounce", "corrupt", "defer", "deferred", "flush"), 0o700),
@@ -133,8 +137,20 @@ class Adapter:
         return [parse_queue(line) for line in self._postqueue("-j").splitlines()]
 
     def retry(self, queue_id: str) -> None:
-        """Flush one message, the destinations marked as dead included."""
+        """Flush one message, the destinations marked as dead included.
+
+        Postfix logs a deferral a moment before it puts the message back into the deferred queue;
+        a flush in that moment would pass it by.
+        """
+        deadline = time.monotonic() + PUT_BACK_TIMEOUT
+        while self._is_active(queue_id) and time.monotonic() < deadline:
+            select.select([], [], [], LOOK_AGAIN)
         self._postqueue("-i", queue_id)
+
+    def _is_active(self, queue_id: str) -> bool:
+        """Whether the message is under delivery, by `postqueue -j`."""
+        entries = map(json.loads, self._postqueue("-j").splitlines())
+        return any(e["queue_id"] == queue_id and e["queue_name"] == "active" for e in entries)
 
     def pass_time(self, seconds: float) -> None:
         """Not possible: Postfix's clock is the machine's."""
