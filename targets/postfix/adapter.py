@@ -43,6 +43,7 @@ START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
 PUT_BACK_TIMEOUT = 5.0
 LOOK_AGAIN = 0.02
+"""Seconds between two looks at the queue: Postfix tells nobody when it has put a message back."""
 COMMAND_TIMEOUT = 60.0
 _DIRECTORIES = {
     **dict.fromkeys(("active", "bounce", "corrupt", "defer", "deferred", "flush"), 0o700),
