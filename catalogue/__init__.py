@@ -7,6 +7,7 @@ label of its own; a scenario names only hosts that it has.
 from collections.abc import Iterable
 
 from catalogue import certificate, connect, control, dns, expiry, greeting, reply, session, tls
+from model.expect import Delivers, Each, Recovers, ways
 from model.scenario import Scenario
 
 CHAPTERS: dict[str, tuple[Scenario, ...]] = {
@@ -54,9 +55,22 @@ def flaws(chapter: str, scenario: Scenario) -> Iterable[str]:
     for hop in scenario.connector.smart_hosts:
         if hop.strip("[]") not in names:
             yield f"its smart host {hop!r} is none of its hosts"
-    target = getattr(scenario.expect, "to", "")
-    if target and target not in names:
-        yield f"it expects delivery to {target!r}, which is none of its hosts"
+    for way in ways(scenario.expect):
+        for target in way.hosts if isinstance(way, Delivers) else (getattr(way, "to", "mx1"),):
+            if isinstance(way, Delivers | Recovers) and target not in names:
+                yield f"it expects delivery to {target!r}, which is none of its hosts"
+    for changed in scenario.change.hosts if scenario.change else ():
+        if changed.name not in names:
+            yield f"its change is about {changed.name!r}, which is none of its hosts"
+    if isinstance(scenario.expect, Each):
+        spoken = {name for name, _ in scenario.expect.fates}
+        if spoken != {name for names in scenario.mail.envelopes for name in names}:
+            yield "it does not say how each recipient fares"
+
+
+def controls_of(chapter: str) -> tuple[Scenario, Scenario]:
+    """The first and the last scenario of a chapter: its controls."""
+    return CHAPTERS[chapter][0], CHAPTERS[chapter][-1]
 
 
 CATALOGUE: dict[str, Scenario] = index(CHAPTERS)

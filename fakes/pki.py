@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from model.tls import Flaw
+from model.tls import Flaw, Handshake
 
 WRONG_NAME = "wrong-name.test"
 """The only name in a certificate with Flaw.WRONG_NAME."""
@@ -71,6 +71,9 @@ class _Issuer:
         return cls(x509.load_pem_x509_certificate(pem), key, pem)
 
 
+_Wanted = tuple[Flaw, tuple[str, ...], tuple[str, ...], Handshake]
+
+
 class Pki:
     """A trusted root, its intermediate, an unknown root, and the certificates they issue."""
 
@@ -80,20 +83,28 @@ class Pki:
         """The root alone, in PEM: what an agent is told to trust."""
         self._intermediate = _Issuer.of(root.create_child_ca())
         self._unknown = _Issuer.of(trustme.CA(organization_unit_name="Unknown root"))
-        self._contexts: dict[tuple[Flaw, tuple[str, ...], tuple[str, ...]], ssl.SSLContext] = {}
+        self._contexts: dict[_Wanted, ssl.SSLContext] = {}
 
-    def context(self, flaw: Flaw, names: Sequence[str], ips: Sequence[str] = ()) -> ssl.SSLContext:
+    def context(
+        self,
+        flaw: Flaw,
+        names: Sequence[str],
+        ips: Sequence[str] = (),
+        handshake: Handshake = Handshake.USUAL,
+    ) -> ssl.SSLContext:
         """A server's context that presents the certificate with this flaw.
 
         The first name is the common name too (sendmail compares that one). Raises ValueError
         for no name, or one that does not fit where the flaw needs it.
         """
-        wanted = (flaw, tuple(names), tuple(ips))
+        wanted = (flaw, tuple(names), tuple(ips), handshake)
         if wanted not in self._contexts:
             self._contexts[wanted] = self._make(*wanted)
         return self._contexts[wanted]
 
-    def _make(self, flaw: Flaw, names: tuple[str, ...], ips: tuple[str, ...]) -> ssl.SSLContext:
+    def _make(
+        self, flaw: Flaw, names: tuple[str, ...], ips: tuple[str, ...], handshake: Handshake
+    ) -> ssl.SSLContext:
         if not names:
             raise ValueError("a certificate needs at least one name")
         if flaw is Flaw.CN_ONLY and len(names[0]) > CN_LIMIT:
@@ -104,7 +115,7 @@ class Pki:
         issuer = self._issuer(flaw)
         leaf = _leaf(flaw, names, ips, key, issuer)
         chain = b"" if issuer is None or flaw is Flaw.MISSING_INTERMEDIATE else issuer.chain
-        return _server_context(flaw, _pem(key) + leaf.public_bytes(Encoding.PEM) + chain)
+        return _server_context(handshake, _pem(key) + leaf.public_bytes(Encoding.PEM) + chain)
 
     def _issuer(self, flaw: Flaw) -> _Issuer | None:
         """Who signs the leaf; None: itself."""
@@ -165,13 +176,13 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _server_context(flaw: Flaw, key_and_chain: bytes) -> ssl.SSLContext:
+def _server_context(handshake: Handshake, key_and_chain: bytes) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # ssl loads keys from files only
         file.write(key_and_chain)
         file.flush()
         context.load_cert_chain(file.name)
-    if flaw is Flaw.NO_COMMON_VERSION:
+    if handshake is Handshake.NO_COMMON_VERSION:
         _speak_old_versions_only(context)
     return context
 

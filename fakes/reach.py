@@ -12,7 +12,7 @@ Theory of operation
   no connection can be made: ENETUNREACH at once, and nothing leaves the machine.
 
 What holds always: nothing that is blocked ever accepts, and our own fillers are not told as
-somebody's SYN. Blocks are added one by one and go all together, by `close`.
+somebody's SYN. Blocks are added one by one; they go one by one, by `free`, or all, by `close`.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Reaches:
 
     def __init__(self, *, sealed: bool, on_syn: OnSyn) -> None:
         self._told = on_syn
-        self._sockets: list[socket.socket] = []
+        self._sockets: dict[tuple[str, int], list[socket.socket]] = {}
         self._codes: dict[tuple[str, int], int] = {}
         self._fillers: set[tuple[str, int]] = set()
         self._tap = Tap(self._on_syn) if sealed else None
@@ -66,7 +66,7 @@ class Reaches:
         if reach in _CODES and self._tap is None:
             _check_open_room(ip, reach)
             return
-        self._listen_silently(ip, port)
+        self._sockets[ip, port] = self._listen_silently(ip, port)
         if reach in _CODES:
             self._codes[ip, port] = _CODES[reach]
 
@@ -75,25 +75,26 @@ class Reaches:
         if self._tap is not None:
             self._tap.close()
             self._tap = None
-        for one in self._sockets:
-            one.close()
-        self._sockets.clear()
+        for ip, port in tuple(self._sockets):
+            self.free(ip, port)
 
-    def _listen_silently(self, ip: str, port: int) -> None:
-        listener = self._socket()
+    def free(self, ip: str, port: int) -> None:
+        """Take a block away, so that somebody may listen there; nothing if there is none."""
+        for one in self._sockets.pop((ip, port), ()):
+            one.close()
+        self._codes.pop((ip, port), None)
+
+    def _listen_silently(self, ip: str, port: int) -> list[socket.socket]:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((ip, port))
         listener.listen(0)
-        filler = self._socket()
+        filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         filler.bind((ip, 0))
         self._fillers.add(filler.getsockname())
         filler.settimeout(_FILLER_TIMEOUT)
         filler.connect((ip, port))
-
-    def _socket(self) -> socket.socket:
-        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._sockets.append(made)
-        return made
+        return [listener, filler]
 
     def _on_syn(self, source: str, source_port: int, ip: str, port: int, packet: bytes) -> None:
         if (source, source_port) in self._fillers:

@@ -1,20 +1,25 @@
-"""Mail hosts on aiosmtpd that start from the honest answer and are spoiled by behaviours.
+"""Mail hosts that start from the honest answer and are spoiled by behaviours, octet by octet.
 
 Theory of operation
 -------------------
 A `MailHost` is one address with its behaviours; it counts how often it was at each stage, over
-all its connections. A `Session` is one connection: aiosmtpd's own state machine, in which every
-stage first asks the behaviours (`model.smtp.decide`) and then acts in one place (`_perform`).
+all its connections. A `Session` is one connection, driven by what arrives: octets are put into a
+buffer, `_pump` takes lines (or a body) out of it, each opens a stage, and at each stage the
+behaviours are asked (`model.smtp.decide`) and the action is carried out in one place
+(`_perform`). What may be said when, and what a command does, is in `fakes/transaction.py`,
+which knows no sockets.
 
-What a blameless host does is carried out by aiosmtpd itself, so its state is never wrong: a
-reply of 2yz or 3yz lets aiosmtpd execute the command and only lends it the words; any other
-action leaves its state as if the command had not come.
+States of a session: reading commands -> reading a body -> reading commands ...; at any time
+idle (waiting, or silent for good: octets are kept, and noted as heard) or over. TLS is put below
+it by `Secured`, and its octets then come the same way.
 
 What holds always: every line heard, everything done and every message stored is told to the
-witness before the agent can react to it; a connection that ends is told exactly once.
+witness before the agent can react to it; a connection that ends is told exactly once; a command
+is carried out if and only if its reply is 2yz or 3yz.
 
-It leans on three private seams of aiosmtpd 1.4: `_tls_protocol`, `_original_transport` and `_writer`;
-and on one of asyncio's, `SSLProtocol._on_handshake_complete`.
+Not on aiosmtpd, whose streams cannot send half a reply, cut a body after k octets, inject
+octets behind a 220, or be as quick; the sink, which is never at fault, is (`fakes/sink.py`). It
+leans on one private seam of asyncio's, `SSLProtocol._on_handshake_complete`.
 """
 
 import asyncio
@@ -23,15 +28,13 @@ import socket
 import ssl
 import struct
 from asyncio import sslproto
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from aiosmtpd.smtp import SMTP, Envelope
-from aiosmtpd.smtp import Session as Facts
-
+from fakes.transaction import Transaction
 from fakes.witness import Witness
-from model.events import Accepted, Closed, Connected, Did, Encrypted, Heard, TlsFailed
+from model.events import Accepted, Closed, Connected, Did, Encrypted, Event, Heard, TlsFailed
 from model.smtp import (
     Action,
     Behaviour,
@@ -39,32 +42,22 @@ from model.smtp import (
     Listen,
     Moment,
     Negotiate,
+    Pour,
     Say,
     Send,
     Stage,
     Stall,
+    Wait,
     decide,
 )
+from model.tls import Flaw
 
-HONEST = {
-    Stage.HELO: "250 {name}",
-    Stage.EHLO: "250-{name}\n250-SIZE 33554432\n250-8BITMIME\n250-ENHANCEDSTATUSCODES\n250 HELP",
-    Stage.GREETING: "220 {name} ESMTP",
-    Stage.STARTTLS: "220 2.0.0 Ready to start TLS",
-    Stage.MAIL: "250 2.1.0 Sender OK",
-    Stage.RCPT: "250 2.1.5 Recipient OK",
-    Stage.DATA: "354 End data with <CR><LF>.<CR><LF>",
-    Stage.DOT: "250 2.0.0 Stored",
-    Stage.RSET: "250 2.0.0 Reset",
-    Stage.NOOP: "250 2.0.0 OK",
-    Stage.QUIT: "221 2.0.0 Bye",
-}
-"""What a blameless host says at each stage (RFC 5321 section 4.3.2)."""
-
-FOREVER = 24 * 3600.0
-"""Seconds after which aiosmtpd itself would give a silent client up; longer than any run."""
-
-_VERBS = {str(stage).upper(): stage for stage in Stage}
+SHOWN = 60
+"""Octets of something sent raw that the trace shows."""
+LINE_LIMIT = 1 << 16
+"""Octets of a command line; a longer one is answered 500 and forgotten."""
+CHUNK = 1 << 16
+_END = b"\r\n.\r\n"
 
 
 class Connection(Protocol):
@@ -76,10 +69,10 @@ class Connection(Protocol):
 
 @dataclass(eq=False)
 class MailHost:
-    """One host of a scenario at one address, or the sink of everybody's returned mail.
+    """One host of a scenario at one address.
 
-    `store` takes what is accepted (it decides whether it becomes Accepted or Returned);
-    `context` makes the TLS context when STARTTLS is first asked for.
+    `context` makes the TLS context when STARTTLS is first asked for; `flaw` is what is wrong with
+    its certificate; `reply_timeout` is the agent's own, in seconds, which shares are parts of.
     """
 
     witness: Witness
@@ -93,6 +86,8 @@ class MailHost:
     script: tuple[Action, ...] = ()
     domain: str = ""
     next_conn: Callable[[], int] = lambda: 1
+    reply_timeout: float = 3.0
+    flaw: Flaw = Flaw.VALID
     visits: collections.Counter[Stage] = field(default_factory=collections.Counter)
     sessions: set["Connection"] = field(default_factory=set)
     _context: ssl.SSLContext | None = None
@@ -122,339 +117,385 @@ class MailHost:
         """The TLS context, made once; it remembers the SNI on the connection's SSL object."""
         if self._context is None:
             self._context = self.context()
-            self._context.sni_callback = _remember_sni
+            if self._context.sni_callback is None:
+                self._context.sni_callback = remember_sni
         return self._context
 
     def now(self) -> float:
         """What an event's `at` is."""
         return self.witness.elapsed(self.label)
 
-    def honest(self, stage: Stage, tls: bool) -> Action:
-        """What a blameless host does at a stage."""
-        if stage is Stage.BODY:
-            return Listen()
-        if stage is Stage.HANDSHAKE:
-            return Negotiate()
-        text = HONEST[stage].format(name=self.fqdn)
-        if stage is Stage.EHLO and not tls:
-            text = text.replace("\n250 HELP", "\n250-STARTTLS\n250 HELP")
-        return Say(text)
+    def saw(self, event: Event) -> None:
+        """Tell the witness."""
+        self.witness.saw(self.label, event)
 
-    def choose(self, stage: Stage, tls: bool, octets: int = 0) -> tuple[Action, bool]:
+    def choose(
+        self, stage: Stage, usual: Action, tls: bool, octets: int = 0, line: str = ""
+    ) -> tuple[Action, bool]:
         """The action at a stage, and whether a behaviour had its hand in it."""
-        if stage is not Stage.BODY or not octets:
+        if stage is not Stage.BODY:
             self.visits[stage] += 1
-        usual = self.honest(stage, tls)
-        action = decide(self.behaviours, Moment(stage, self.visits[stage], usual, tls, octets))
+        if not self.behaviours:
+            return usual, False
+        visit = self.visits[stage]
+        moment = Moment(stage, visit, usual, tls, octets, len(self.sessions), line)
+        action = decide(self.behaviours, moment)
         return action, action != usual
 
-    def store(self, envelope: Envelope, conn: int, tls: bool, acknowledged: bool) -> None:
+    def store(self, accepted: Accepted) -> None:
         """Take a message in; a recipient outside the scenario's domain is a stray."""
-        recipients = tuple(envelope.rcpt_tos)
-        for recipient in recipients:
+        for recipient in accepted.recipients:
             if self.domain and not recipient.lower().endswith("@" + self.domain):
                 self.witness.strayed(f"mail for {recipient} came to {self.fqdn}")
-        self.witness.saw(
-            self.label,
-            Accepted(
-                self.now(),
-                self.name,
-                conn,
-                (envelope.mail_from or "").strip("<>"),
-                recipients,
-                bytes(envelope.original_content or b""),
-                tls,
-                acknowledged,
-            ),
-        )
+        self.saw(accepted)
 
 
-class _Hooks:
-    """aiosmtpd's handler hooks, sent back to the session."""
-
-    async def handle_DATA(self, server: "Session", facts: Facts, envelope: Envelope) -> str:
-        return await server.at_dot(envelope)
-
-    async def handle_EHLO(
-        self, server: "Session", facts: Facts, envelope: Envelope, name: str, lines: list[str]
-    ) -> list[str]:
-        facts.host_name = name
-        return ["250 EHLO"]  # `push` replaces it by what the behaviours decided
-
-    async def handle_exception(self, error: Exception) -> str:
-        raise error
-
-
-class Session(SMTP):
+class Session(asyncio.Protocol):
     """One connection to a mail host."""
-
-    line_length_limit = 2**21
 
     def __init__(self, host: MailHost) -> None:
         self.host = host
         self.conn = host.next_conn()
-        self.encrypted = False
-        self.over = False
+        self._transaction = Transaction(host.fqdn)
+        self._encrypted = False
+        self._over = False
+        self._deaf = False
+        self._idle = False
         self._in_body = False
-        self._octets = 0
-        self._line = bytearray()
-        self._stage = Stage.GREETING
-        self._pending: tuple[str, bool] | None = None
-        self._refused = False
-        self._mute = False
+        self._buffer = bytearray()
+        self._searched = 0
+        self._noted = 0
         self._by = "agent"
-        self._socket: Any = None
-        super().__init__(
-            _Hooks(),
-            hostname=host.fqdn,
-            data_size_limit=None,
-            timeout=FOREVER,
-            loop=asyncio.get_running_loop(),
-        )
-        self.command_size_limits = collections.defaultdict(lambda: 4096)
-        self.command_size_limit = 4096
+        self._timer: asyncio.TimerHandle | None = None
+        self._pouring: Pour | None = None
+        self._poured = 0
+        self._raw: Any = None
+        self._transport: Any = None
 
     # What comes and goes -------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands, or TLS has been established on it."""
-        if self._original_transport is None:
+        self._transport = transport
+        if self._raw is None:
+            self._raw = transport
             self.host.sessions.add(self)
-            self._socket = transport.get_extra_info("socket")
-            self.host.witness.saw(
-                self.host.label, Connected(self.host.now(), self.host.name, self.conn)
-            )
+            self.host.saw(Connected(self.host.now(), self.host.name, self.conn))
+            self._at(Stage.GREETING, self._transaction.usual(Stage.GREETING, "", False))
         else:
-            self.encrypted = True
-            secured = transport.get_extra_info("ssl_object")
-            self.host.witness.saw(self.host.label, self._encrypted(secured))
-        super().connection_made(transport)
+            self._encrypted = True
+            self.host.saw(self._secured(transport.get_extra_info("ssl_object")))
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone, by whoever."""
-        if not self.over:
-            self.over = True
-            self.host.sessions.discard(self)
-            if isinstance(error, ssl.SSLError):
-                self._handshake_failed(error)
-            self.host.witness.saw(
-                self.host.label, Closed(self.host.now(), self.host.name, self.conn, self._by)
-            )
-        super().connection_lost(error)
+        if self._over:
+            return
+        self._over = True
+        self.host.sessions.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if isinstance(error, ssl.SSLError):
+            self._handshake_failed(error)
+        self.host.saw(Closed(self.host.now(), self.host.name, self.conn, self._by))
 
     def data_received(self, data: bytes) -> None:
-        """Octets from the agent: noted down as lines, or counted as body."""
-        if self._in_body:
-            self._octets += len(data)
-            action, spoiled = self.host.choose(Stage.BODY, self.encrypted, self._octets)
-            if isinstance(action, HangUp):
-                self._did(Stage.BODY, f"* closes after {self._octets} octets of body", spoiled)
-                self._hang_up(action)
-                return
+        """Octets from the agent."""
+        if self._deaf:
+            return
+        self._buffer += data
+        if self._idle:
+            self._note_ahead()
         else:
-            self._note(data)
-        super().data_received(data)
+            self._pump()
 
-    def _note(self, data: bytes) -> None:
-        self._line += data
-        while (end := self._line.find(b"\n")) >= 0:
-            line = bytes(self._line[:end]).rstrip(b"\r").decode("utf-8", "backslashreplace")
-            del self._line[: end + 1]
-            stage = _VERBS.get(line.partition(" ")[0].upper())
+    def drop(self) -> None:
+        """End the connection because the lab ends."""
+        if self._raw is not None:
+            self._raw.abort()
+
+    def _pump(self) -> None:
+        """Take lines and bodies out of the buffer, until it is empty or the session is idle."""
+        while self._buffer and not (self._idle or self._deaf):
+            taken = self._take_body() if self._in_body else self._take_line()
+            if not taken:
+                return
+
+    # Lines ---------------------------------------------------------------------------------
+
+    def _take_line(self) -> bool:
+        end = self._buffer.find(b"\n", self._searched)
+        if end < 0:
+            self._searched = len(self._buffer)
+            if self._searched > LINE_LIMIT:
+                self._forget(self._searched)
+                self._did(Stage.OTHER, "500 5.5.2 Line too long", False)
+                self._say("500 5.5.2 Line too long")
+            return False
+        line = bytes(self._buffer[:end]).rstrip(b"\r").decode("utf-8", "backslashreplace")
+        noted = end < self._noted
+        self._forget(end + 1)
+        stage = self._transaction.stage_of(line)
+        if not noted:
             self._heard(stage, line)
+        if stage is Stage.BODY:  # BDAT: what follows is a chunk
+            self._in_body = True
+            return True
+        self._at(stage, self._transaction.usual(stage, line, self._encrypted), line)
+        return True
 
-    def _heard(self, stage: Stage | None, line: str) -> None:
-        event = Heard(self.host.now(), self.host.name, self.conn, stage, line, self.encrypted)
-        self.host.witness.saw(self.host.label, event)
+    def _forget(self, octets: int) -> None:
+        del self._buffer[:octets]
+        self._searched = 0
+        self._noted = max(0, self._noted - octets)
 
-    def _did(self, stage: Stage, deed: str, spoiled: bool) -> None:
-        event = Did(self.host.now(), self.host.name, self.conn, stage, deed, spoiled)
-        self.host.witness.saw(self.host.label, event)
+    def _note_ahead(self) -> None:
+        """Note lines that come while the session is idle: they have been sent all the same."""
+        while (end := self._buffer.find(b"\n", self._noted)) >= 0:
+            raw = bytes(self._buffer[self._noted : end])
+            line = raw.rstrip(b"\r").decode("utf-8", "backslashreplace")
+            self._noted = end + 1
+            self._heard(self._transaction.stage_of(line, only_look=True), line)
 
-    def _encrypted(self, secured: Any) -> Encrypted:
+    # Bodies --------------------------------------------------------------------------------
+
+    def _take_body(self) -> bool:
+        """Take a whole body out of the buffer, by its final dot or its length, if it is there."""
+        if self.host.behaviours and not self._may_go_on():
+            return False
+        chunk = self._transaction.chunk
+        if chunk:
+            return self._take_chunk(chunk)
+        if self._buffer.startswith(b".\r\n"):
+            end, length = 0, 3
+        else:
+            found = self._buffer.find(_END, max(0, self._searched - len(_END)))
+            if found < 0:
+                self._searched = len(self._buffer)
+                return False
+            end, length = found + 2, found + len(_END)
+        wire = bytes(self._buffer[:end])
+        self._forget(length)
+        self._in_body = False
+        self._heard(Stage.DOT, f"(body of {length} octets) .")
+        self._at_dot(wire)
+        return True
+
+    def _take_chunk(self, octets: int) -> bool:
+        if len(self._buffer) < octets:
+            return False
+        self._in_body = False
+        last = self._transaction.add_chunk(bytes(self._buffer[:octets]))
+        self._forget(octets)
+        if last:
+            self._heard(Stage.DOT, f"(last chunk, {octets} octets)")
+            self._at_dot(b"")
+        else:
+            self._say(f"250 2.0.0 {octets} octets")
+        return True
+
+    def _may_go_on(self) -> bool:
+        """Ask the behaviours how they like the body so far."""
+        octets = len(self._buffer)
+        action, spoiled = self.host.choose(Stage.BODY, Listen(), self._encrypted, octets)
+        if isinstance(action, Listen):
+            return True
+        deed = "* stops reading" if isinstance(action, Stall) else "* closes"
+        self._did(Stage.BODY, f"{deed} after {octets} octets of body", spoiled)
+        if isinstance(action, HangUp):
+            self._hang_up(action)
+        else:
+            self._idle = True
+            self._transport.pause_reading()
+        return False
+
+    def _at_dot(self, wire: bytes) -> None:
+        usual = self._transaction.usual(Stage.DOT, "", self._encrypted)
+        self._transaction.wire = wire
+        self._at(Stage.DOT, usual)
+
+    # Acting: the one place -----------------------------------------------------------------
+
+    def _at(self, stage: Stage, usual: Action, line: str = "") -> None:
+        action, spoiled = self.host.choose(stage, usual, self._encrypted, line=line)
+        self._perform(stage, action, spoiled)
+
+    def _perform(self, stage: Stage, action: Action, spoiled: bool) -> None:
+        match action:
+            case Say(text, close):
+                self._did(stage, text or "* says nothing, and does it", spoiled)
+                if text:
+                    self._say(text)
+                self._effect(stage, text, close)
+            case Send(octets):
+                self._did(stage, f"* sends {_shown(octets)}", spoiled)
+                self._send(stage, action)
+            case Pour():
+                self._did(stage, f"* sends {_shown(action.octets)} over and over", spoiled)
+                self._idle, self._pouring = True, action
+                self._pour()
+            case Stall(keep):
+                self._did(stage, "* falls silent", spoiled)
+                self._keep(keep)
+                self._idle = True
+            case Wait(share, then, keep):
+                self._did(stage, f"* waits for {share} of the time-out", spoiled)
+                self._keep(keep)
+                self._later(share * self.host.reply_timeout, stage, then)
+            case HangUp(reset, keep, half):
+                self._did(
+                    stage,
+                    f"* closes ({'RST' if reset else 'FIN, half' if half else 'FIN'})",
+                    spoiled,
+                )
+                self._keep(keep)
+                self._hang_up(action)
+            case Negotiate():
+                self._negotiate()
+            case Listen():
+                pass
+
+    def _later(self, seconds: float, stage: Stage, then: Action) -> None:
+        """Be idle for a while, and then act; what has come meanwhile is taken up after that."""
+
+        def resume() -> None:
+            self._idle = False
+            self._perform(stage, then, spoiled=True)
+            self._pump()
+
+        self._idle = True
+        self._timer = asyncio.get_running_loop().call_later(seconds, resume)
+
+    def _send(self, stage: Stage, action: Send, start: int = 0) -> None:
+        """Send octets, in pieces if so told."""
+        piece = action.piece or len(action.octets)
+        pause = action.pause * self.host.reply_timeout
+        for at in range(start, len(action.octets), max(1, piece)):
+            self._transport.write(action.octets[at : at + piece])
+            if pause and at + piece < len(action.octets):
+                self._idle = True
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(pause, self._send_on, stage, action, at + piece)
+                return
+        if action.takes:
+            text = action.octets.decode("utf-8", "replace").replace("\r\n", "\n").strip()
+            self._effect(stage, text, action.close)
+        elif action.close:
+            self._hang_up(HangUp())
+
+    def _send_on(self, stage: Stage, action: Send, start: int) -> None:
+        self._idle = False
+        self._send(stage, action, start)
+        self._pump()
+
+    def _pour(self) -> None:
+        """Write as fast as the agent reads, up to the limit."""
+        pour = self._pouring
+        if pour is None or self._over:
+            return
+        block = pour.octets * max(1, CHUNK // len(pour.octets))
+        while self._poured < pour.most and not self._transport.get_write_buffer_size():
+            self._transport.write(block)
+            self._poured += len(block)
+        if self._poured < pour.most:
+            self._timer = asyncio.get_running_loop().call_later(0.005, self._pour)
+
+    def _effect(self, stage: Stage, text: str, close: bool) -> None:
+        """Carry the command out if the reply (or silence instead of one) says so."""
+        done = not text or text[0] in "23"
+        if done and stage is Stage.DOT:
+            self._store(acknowledged=True)
+        self._transaction.answered(stage, text, done)
+        self._in_body = done and stage is Stage.DATA
+        if self._in_body:
+            self.host.visits[Stage.BODY] += 1
+        if close or (done and stage is Stage.QUIT):
+            self._hang_up(HangUp())
+        elif done and stage is Stage.STARTTLS:
+            self._forget(len(self._buffer))  # RFC 3207 section 4.2: what came in clear is void
+            self._at(Stage.HANDSHAKE, Negotiate())
+
+    def _keep(self, keep: bool) -> None:
+        if keep:
+            self._store(acknowledged=False)
+
+    def _store(self, acknowledged: bool) -> None:
+        mail = self._transaction.mail()
+        self.host.store(
+            Accepted(
+                self.host.now(),
+                self.host.name,
+                self.conn,
+                mail.sender,
+                mail.recipients,
+                mail.content,
+                self._encrypted,
+                acknowledged,
+                mail.wire,
+            )
+        )
+
+    def _say(self, text: str) -> None:
+        self._transport.write(text.replace("\n", "\r\n").encode() + b"\r\n")
+
+    def _hang_up(self, action: HangUp) -> None:
+        if self._over:
+            return  # the agent was faster
+        if action.half:
+            self._idle = True
+            self._raw.write_eof()
+            return
+        self._by, self._deaf = "host", True
+        if action.reset:
+            plain = self._raw.get_extra_info("socket")
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._raw.abort()
+        else:
+            self._raw.close()
+
+    # TLS -----------------------------------------------------------------------------------
+
+    def _negotiate(self) -> None:
+        """The handshake; its octets go by this session until it is done."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        below = Secured(loop, self, self.host.tls(), done, server_side=True)
+        done.add_done_callback(self._shaken)
+        self._raw.set_protocol(below)
+        below.connection_made(self._raw)
+
+    def _shaken(self, done: "asyncio.Future[None]") -> None:
+        """The handshake is over: well, or the connection is as good as lost."""
+        error = done.exception()
+        if self._encrypted or self._over:
+            return
+        self._handshake_failed(error or ConnectionResetError("closed in the handshake"))
+        self._raw.close()
+        self.connection_lost(None)
+
+    def _handshake_failed(self, error: BaseException) -> None:
+        self.host.saw(TlsFailed(self.host.now(), self.host.name, self.conn, _words_of(error)))
+
+    def _secured(self, made: Any) -> Encrypted:
         return Encrypted(
             self.host.now(),
             self.host.name,
             self.conn,
-            secured.version() or "",
-            (secured.cipher() or ("",))[0],
-            getattr(secured, "offered_sni", ""),
+            made.version() or "",
+            (made.cipher() or ("",))[0],
+            getattr(made, "offered_sni", ""),
+            self.host.flaw,
         )
 
-    # Acting: the one place -----------------------------------------------------------------
+    # Telling -------------------------------------------------------------------------------
 
-    async def _perform(
-        self, stage: Stage, action: Action, spoiled: bool, effect: Callable[[], Awaitable[None]]
-    ) -> None:
-        match action:
-            case Say(text, close):
-                if text[:1] in ("2", "3"):
-                    self._pending = (text, spoiled)
-                    await effect()
-                    self._pending = None
-                else:
-                    self._did(stage, text, spoiled)
-                    self._say(text)
-                if close:
-                    self._hang_up(HangUp())
-                    raise asyncio.CancelledError
-            case Send(octets, close):
-                self._did(stage, f"* sends {octets!r}", spoiled)
-                self._writer.write(octets)
-                if close:
-                    self._hang_up(HangUp())
-                    raise asyncio.CancelledError
-            case Stall():
-                self._did(stage, "* falls silent", spoiled)
-                await asyncio.get_running_loop().create_future()
-            case HangUp(reset):
-                self._did(stage, f"* closes ({'RST' if reset else 'FIN'})", spoiled)
-                self._hang_up(action)
-                raise asyncio.CancelledError
-            case Listen() | Negotiate():
-                await effect()
+    def _heard(self, stage: Stage | None, line: str) -> None:
+        stage = None if stage is Stage.OTHER else stage
+        host = self.host
+        host.saw(Heard(host.now(), host.name, self.conn, stage, line, self._encrypted))
 
-    def _say(self, text: str) -> None:
-        self._writer.write(text.replace("\n", "\r\n").encode() + b"\r\n")
-
-    def _hang_up(self, action: HangUp) -> None:
-        self._by = "host"
-        transport = self._raw_transport()
-        if transport is None:
-            return  # the agent was faster
-        if action.reset:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            transport.abort()
-        else:
-            transport.close()
-
-    def _raw_transport(self) -> Any:
-        """The TCP transport, below TLS if there is any; None once the connection is gone."""
-        return self._original_transport or self.transport
-
-    def drop(self) -> None:
-        """End the connection because the lab ends."""
-        if (transport := self._raw_transport()) is not None:
-            transport.abort()
-
-    async def push(self, status: str | bytes) -> None:
-        """Say aiosmtpd's reply, in the words that the behaviours decided on."""
-        if self._mute:
-            self._mute = False
-            return
-        text = status.decode("ascii", "replace") if isinstance(status, bytes) else status
-        spoiled = False
-        if self._pending is not None and text[:1] in ("2", "3"):
-            (text, spoiled), self._pending = self._pending, None
-        self._did(self._stage, text, spoiled)
-        self._in_body = text.startswith("354")
-        self._say(text)
-        await self._writer.drain()
-
-    # The stages ----------------------------------------------------------------------------
-
-    async def _at(self, stage: Stage, effect: Callable[[], Awaitable[None]]) -> None:
-        self._stage = stage
-        if self._refused and stage is not Stage.QUIT:
-            self._say("503 5.5.1 No service here")  # RFC 5321 section 3.1, after a 554 greeting
-            return
-        action, spoiled = self.host.choose(stage, self.encrypted)
-        await self._perform(stage, action, spoiled, effect)
-
-    async def _handle_client(self) -> None:
-        try:
-            action, spoiled = self.host.choose(Stage.GREETING, self.encrypted)
-            await self._perform(Stage.GREETING, action, spoiled, self._greet)
-            self._refused = not (isinstance(action, Say) and action.text.startswith("2"))
-            self._mute = True  # aiosmtpd need not greet again
-            await super()._handle_client()
-        except ConnectionError:
-            pass  # told by connection_lost
-
-    async def _greet(self) -> None:
-        await self.push("220")
-
-    async def _nothing(self) -> None:
-        pass
-
-    async def smtp_HELO(self, hostname: str) -> None:
-        """HELO (RFC 5321 section 4.1.1.1)."""
-        await self._at(Stage.HELO, lambda: super(Session, self).smtp_HELO(hostname))
-
-    async def smtp_EHLO(self, hostname: str) -> None:
-        """EHLO (RFC 5321 section 4.1.1.1)."""
-        await self._at(Stage.EHLO, lambda: super(Session, self).smtp_EHLO(hostname))
-
-    async def smtp_MAIL(self, arg: str) -> None:
-        """MAIL (RFC 5321 section 4.1.1.2)."""
-        await self._at(Stage.MAIL, lambda: super(Session, self).smtp_MAIL(arg))
-
-    async def smtp_RCPT(self, arg: str) -> None:
-        """RCPT (RFC 5321 section 4.1.1.3)."""
-        await self._at(Stage.RCPT, lambda: super(Session, self).smtp_RCPT(arg))
-
-    async def smtp_RSET(self, arg: str) -> None:
-        """RSET (RFC 5321 section 4.1.1.5)."""
-        await self._at(Stage.RSET, lambda: super(Session, self).smtp_RSET(arg))
-
-    async def smtp_NOOP(self, arg: str) -> None:
-        """NOOP (RFC 5321 section 4.1.1.9)."""
-        await self._at(Stage.NOOP, lambda: super(Session, self).smtp_NOOP(arg))
-
-    async def smtp_QUIT(self, arg: str) -> None:
-        """QUIT (RFC 5321 section 4.1.1.10)."""
-        await self._at(Stage.QUIT, lambda: super(Session, self).smtp_QUIT(arg))
-
-    async def smtp_DATA(self, arg: str) -> None:
-        """DATA up to and including the reply to the final dot (RFC 5321 section 4.1.1.4)."""
-        self._octets = 0
-        await self._at(Stage.DATA, lambda: super(Session, self).smtp_DATA(arg))
-
-    async def at_dot(self, envelope: Envelope) -> str:
-        """The message is there; returns the reply that aiosmtpd is to give."""
-        self._in_body = False
-        self._heard(Stage.DOT, f"(body of {self._octets} octets) .")
-        self._stage = Stage.DOT
-        action, spoiled = self.host.choose(Stage.DOT, self.encrypted)
-        if isinstance(action, Say) and action.text.startswith("2") and not action.close:
-            self.host.store(envelope, self.conn, self.encrypted, acknowledged=True)
-            self._pending = (action.text, spoiled)
-            return action.text
-        if isinstance(action, HangUp) and action.keep:
-            self.host.store(envelope, self.conn, self.encrypted, acknowledged=False)
-        await self._perform(Stage.DOT, action, spoiled, self._nothing)
-        self._mute = True  # it has been said; aiosmtpd's own reply is not wanted
-        return ""
-
-    async def smtp_STARTTLS(self, arg: str) -> None:
-        """STARTTLS and the handshake (RFC 3207 section 4)."""
-        await self._at(Stage.STARTTLS, lambda: self._secure(arg))
-
-    async def _secure(self, arg: str) -> None:
-        action, spoiled = self.host.choose(Stage.HANDSHAKE, self.encrypted)
-        await self.push("220")
-        await self._perform(Stage.HANDSHAKE, action, spoiled, self._negotiate)
-
-    async def _negotiate(self) -> None:
-        """The handshake, in the way of aiosmtpd's own STARTTLS, but failing with an alert."""
-        raw = self.transport
-        assert isinstance(raw, asyncio.Transport)
-        done = self.loop.create_future()
-        self._tls_protocol = Secured(self.loop, self, self.host.tls(), done, server_side=True)
-        self._original_transport = raw
-        raw.set_protocol(self._tls_protocol)
-        self.transport = self._tls_protocol._app_transport
-        self._tls_protocol.connection_made(raw)
-        try:
-            await done
-        except OSError as error:  # ssl.SSLError is one
-            self._handshake_failed(error)
-            self._hang_up(HangUp())
-            raise asyncio.CancelledError from None
-
-    def _handshake_failed(self, error: BaseException) -> None:
-        event = TlsFailed(self.host.now(), self.host.name, self.conn, _words_of(error))
-        self.host.witness.saw(self.host.label, event)
+    def _did(self, stage: Stage, deed: str, spoiled: bool) -> None:
+        host = self.host
+        host.saw(Did(host.now(), host.name, self.conn, stage, deed, spoiled))
 
 
 class Secured(sslproto.SSLProtocol):
@@ -466,9 +507,14 @@ class Secured(sslproto.SSLProtocol):
         super()._on_handshake_complete(error)
 
 
-def _remember_sni(secured: Any, name: str | None, context: ssl.SSLContext) -> None:
+def remember_sni(secured: Any, name: str | None, context: ssl.SSLContext) -> None:
     """Keep the name that the client asked for where the session finds it."""
     secured.offered_sni = name or ""
+
+
+def _shown(octets: bytes) -> str:
+    """Octets for the trace, not too many."""
+    return repr(octets) if len(octets) <= SHOWN else f"{octets[:SHOWN]!r}... ({len(octets)} octets)"
 
 
 def _words_of(error: BaseException) -> str:

@@ -7,8 +7,8 @@ every scenario live at once (`lab/life.py`); each ends in a trace that is handed
 is there.
 
 Scenarios that wait for their expiry hold at a barrier until all the others are done, because
-time passes for everybody; then the agent's clock is moved, lifetime by lifetime. The closing
-scenarios start when everything else has ended.
+time passes for everybody; then the agent's clock is moved, lifetime by lifetime. The control that
+closes a chapter starts when the chapter has ended, the last one when everything has.
 
 What holds always: the lab judges nothing; what goes wrong in it is a `LabBroken` with a
 sentence, never a trace; if the agent dies, every scenario still alive is broken by that.
@@ -20,16 +20,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from fakes.pki import Pki
-from lab.life import Life, expires
+from lab.life import Life
 from lab.pace import Pace
 from lab.plan import place_all
 from lab.room import AgentDied, Room
 from lab.subject import Subject
 from lab.world import World
+from model.expect import expires
 from model.scenario import Scenario
 from model.trace import Trace
 from targets.base import Capability, Target
 
+Settled = tuple[str, "Trace | LabBroken"]
+"""A scenario's id, and its evidence or what broke it."""
 BEFORE, AFTER = 300.0, 60.0
 """Seconds of the agent's clock: how close before a lifetime nothing may have expired, and how
 long after it everything must have."""
@@ -45,7 +48,10 @@ class LabBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a lab is to run: scenarios, those to start when all else has ended, and lifetimes.
+    """What a lab is to run: scenarios, the controls that close them, and lifetimes.
+
+    A scenario of `closing` starts when all others of its chapter have ended, `last` when everything
+    has.
 
     `lifetimes` gives each id's lifetime in seconds of the agent's clock, `lifetime` and `retry`
     configure the agent as a whole.
@@ -53,40 +59,60 @@ class Order:
 
     scenarios: tuple[Scenario, ...]
     closing: tuple[Scenario, ...]
+    last: Scenario
     lifetime: float
     lifetimes: dict[str, float]
     retry: float
+
+    @property
+    def everything(self) -> tuple[Scenario, ...]:
+        """Every scenario, the last one last."""
+        return (*self.scenarios, *self.closing, self.last)
 
 
 class Lab:
     """One room, one target, many scenarios."""
 
     def __init__(self, room: Room, network: str, pki: Pki, target: Target, pace: Pace) -> None:
-        self.world = World(room, network, pki, pace.timers.dns)
+        self.world = World(room, network, pki, pace.timers)
         self._room, self._network, self._pace = room, network, pace
         self._subject = Subject(target, self.world.journal, pace.start)
 
-    async def run(self, order: Order) -> AsyncIterator[tuple[str, Trace | LabBroken]]:
+    async def run(self, order: Order) -> AsyncIterator[Settled]:
         """Run everything in the order; yields each scenario's id and trace as it settles."""
-        everything = (*order.scenarios, *order.closing)
-        placed = place_all(everything, self._room, self._network, order.lifetimes)
+        placed = place_all(order.everything, self._room, self._network, order.lifetimes)
         timers = self._pace.for_life(order.lifetime, order.retry)
         lives = [Life(self.world, self._subject, self._pace, one) for one in placed]
-        first, last = lives[: len(order.scenarios)], lives[len(order.scenarios) :]
+        first = lives[: len(order.scenarios)]
         try:
             await self.world.open(placed)
             await self._subject.start(self._room, timers, placed)
             time = asyncio.create_task(self._let_time_pass(first))
-            for generation in (first, last):
-                tasks = [asyncio.create_task(self._one(life)) for life in generation]
-                for next_done in asyncio.as_completed(tasks):
-                    yield await next_done
+            for next_done in asyncio.as_completed(self._launch(lives, len(first))):
+                yield await next_done
             time.cancel()
         finally:
             await self._subject.stop()
             await self.world.close()
 
-    async def _one(self, life: Life) -> tuple[str, Trace | LabBroken]:
+    def _launch(self, lives: Sequence[Life], now: int) -> list["asyncio.Task[Settled]"]:
+        """Start all lives, those beyond `now` when the others of their chapter have ended."""
+        tasks = [asyncio.create_task(self._one(life)) for life in lives[:now]]
+        for life in lives[now:-1]:
+            chapter = life.scenario.chapter
+            before = [
+                t for t, one in zip(tasks, lives, strict=False) if one.scenario.chapter == chapter
+            ]
+            tasks.append(asyncio.create_task(self._after(before, life)))
+        tasks.append(asyncio.create_task(self._after(tasks[:], lives[-1])))
+        return tasks
+
+    async def _after(self, before: Sequence["asyncio.Task[Settled]"], life: Life) -> "Settled":
+        if before:
+            await asyncio.wait(before)
+        return await self._one(life)
+
+    async def _one(self, life: Life) -> Settled:
         """One life, or what broke it: trouble of its own, or the agent's death."""
         task, dead = asyncio.create_task(life.live()), self._subject.dead
         either: set[asyncio.Future[Any]] = {task, dead}
@@ -107,7 +133,7 @@ class Lab:
         target = self._subject.target
         if Capability.PASS_TIME not in target.capabilities:
             return
-        waiting = [life for life in lives if expires(life.scenario)]
+        waiting = [life for life in lives if expires(life.scenario.expect)]
         for life in lives:
             await (life.at_barrier if life in waiting else life.over).wait()
         passed = 0.0

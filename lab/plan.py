@@ -14,18 +14,20 @@ from model.scenario import Reach, Scenario
 from model.trace import Placement
 from targets.base import Envelope, Route
 
+PLAIN = ("MIME-Version: 1.0", "Content-Type: text/plain; charset=us-ascii")
+"""Header fields of a message whose scenario has none of its own."""
 HOME = "home.test"
 """The domain below which every scenario's sender lives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A scenario with its place, its route and its message."""
+    """A scenario with its place, its route and its messages."""
 
     scenario: Scenario
     placement: Placement
     route: Route
-    envelope: Envelope
+    envelopes: tuple[Envelope, ...]
 
 
 def place_all(
@@ -60,12 +62,15 @@ def _place(scenario: Scenario, addresses: Iterator[str], room: Room, lifetime: f
         domain=domain,
         home=home,
         sender="" if scenario.mail.null_sender else f"sender@{home}",
-        recipients=tuple(f"{local}@{domain}" for local in scenario.mail.recipients),
+        recipients=tuple(f"{name}@{domain}" for each in scenario.mail.envelopes for name in each),
         hosts=hosts,
         port=room.smtp_port,
     )
-    envelope = Envelope(placement.sender, placement.recipients, _message(scenario, placement))
-    return Placed(scenario, placement, _route(scenario, placement, lifetime), envelope)
+    envelopes = tuple(
+        _envelope(scenario, placement, tuple(f"{name}@{domain}" for name in names))
+        for names in scenario.mail.envelopes
+    )
+    return Placed(scenario, placement, _route(scenario, placement, lifetime), envelopes)
 
 
 def _route(scenario: Scenario, placement: Placement, lifetime: float) -> Route:
@@ -87,19 +92,27 @@ def _next_hop(name: str, placement: Placement) -> str:
     return f"{name}.{placement.domain}"
 
 
-def _message(scenario: Scenario, placement: Placement) -> bytes:
+def _envelope(scenario: Scenario, placement: Placement, recipients: tuple[str, ...]) -> Envelope:
+    return Envelope(placement.sender, recipients, _message(scenario, placement, recipients[0]))
+
+
+def _message(scenario: Scenario, placement: Placement, recipient: str) -> bytes:
     """The message, CRLF line ends; every tenth line begins with a dot (RFC 5321 section 4.5.2)."""
+    serial = recipient.partition("@")[0].rpartition("-")[2]
+    number = f".{serial}" if scenario.mail.messages > 1 else ""
     head = [
         f"From: Sender <sender@{placement.home}>",
-        f"To: <{placement.recipients[0]}>",
+        f"To: <{recipient}>",
         f"Subject: {scenario.id}",
         "Date: Fri, 01 Mar 2019 12:00:00 +0000",
-        f"Message-ID: <{scenario.label}@{placement.home}>",
-        "MIME-Version: 1.0",
-        "Content-Type: text/plain; charset=us-ascii",
+        f"Message-ID: <{scenario.label}{number}@{placement.home}>",
+        *scenario.mail.headers,
+        *(() if scenario.mail.headers else PLAIN),
         "",
     ]
+    if scenario.mail.body is not None:
+        return "\r\n".join([*head, ""]).encode() + scenario.mail.body
     line = f"{scenario.id} carries this line, and nobody on its way may change a letter."
     count = max(3, scenario.mail.octets // (len(line) + 6))
     body = [f"{'.' * (n % 10 == 0)}{n:04d} {line}" for n in range(count)]
-    return "\r\n".join([*head, *body, ""]).encode("ascii")
+    return "\r\n".join([*head, *body, ""]).encode()

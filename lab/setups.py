@@ -5,12 +5,12 @@ the scenarios that wait for their expiry go to labs with a shortened lifetime, o
 lifetime there is; the rest keep the true one.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from lab.lab import Order
-from lab.life import expires
 from lab.pace import Pace, scaled
+from model.expect import expires
 from model.scenario import HOUR, Reach, Scenario
 from model.tls import Tls
 from targets.base import Capability, Target
@@ -38,43 +38,58 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """The healthy scenarios of one chapter: at its beginning, and when all else in it is over."""
+
+    opening: Scenario
+    closing: Scenario
+
+
 def arrange(
     wanted: Sequence[Scenario],
-    opening: Scenario,
-    closing: Scenario,
+    controls: Mapping[str, Controls],
+    whole: Controls,
     target: Target,
     lifetime: float,
     pace: Pace,
 ) -> list[Setup]:
-    """Divide the scenarios among labs; each lab begins with the opening control.
+    """Divide the scenarios among labs; each lab has the controls of the chapters that are in it.
 
-    `lifetime` is the dialect's, in seconds.
+    `controls` are those of the chapters by name, `whole` those of a whole lab, `lifetime` is the
+    dialect's, in seconds.
     """
     if Capability.PASS_TIME in target.capabilities:
-        lives = {s.id: s.connector.lifetime or lifetime for s in (*wanted, opening, closing)}
-        return [_setup(wanted, opening, closing, lifetime, HOUR, lives)]
+        order = _order(wanted, controls, whole, lifetime, HOUR)
+        lives = {s.id: s.connector.lifetime or lifetime for s in order.everything}
+        return [Setup(replace(order, lifetimes=lives), frozenset(s.id for s in wanted))]
     groups: dict[float, list[Scenario]] = {lifetime: []}
     for scenario in wanted:
         explicit = scenario.connector.lifetime
         short = scaled(explicit, pace) if explicit else pace.short_life
-        groups.setdefault(short if expires(scenario) else lifetime, []).append(scenario)
+        groups.setdefault(short if expires(scenario.expect) else lifetime, []).append(scenario)
     setups = []
     for life, scenarios in groups.items():
         retry = HOUR if life == lifetime else life / ATTEMPTS_IN_A_SHORT_LIFE
-        lives = dict.fromkeys([s.id for s in (*scenarios, opening, closing)], life)
         if scenarios:
-            setups.append(_setup(scenarios, opening, closing, life, retry, lives))
+            order = _order(scenarios, controls, whole, life, retry)
+            lives = dict.fromkeys([s.id for s in order.everything], life)
+            made = replace(order, lifetimes=lives)
+            setups.append(Setup(made, frozenset(s.id for s in scenarios)))
     return setups
 
 
-def _setup(
+def _order(
     wanted: Sequence[Scenario],
-    opening: Scenario,
-    closing: Scenario,
+    controls: Mapping[str, Controls],
+    whole: Controls,
     lifetime: float,
     retry: float,
-    lives: dict[str, float],
-) -> Setup:
-    middle = [s for s in wanted if s.id not in (opening.id, closing.id)]
-    order = Order((opening, *middle), (closing,), lifetime, lives, retry)
-    return Setup(order, frozenset(s.id for s in wanted))
+) -> Order:
+    """The wanted scenarios, and the controls of their chapters whether wanted or not."""
+    used = [one for name, one in controls.items() if any(s.chapter == name for s in wanted)]
+    openings = [whole.opening, *(one.opening for one in used)]
+    closings = [one.closing for one in used]
+    around = {s.id for s in (*openings, *closings, whole.closing)}
+    middle = [s for s in wanted if s.id not in around]
+    return Order((*openings, *middle), tuple(closings), whole.closing, lifetime, {}, retry)

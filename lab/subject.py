@@ -56,7 +56,8 @@ class Subject:
     async def start(self, room: Room, timers: Timers, placed: Sequence[Placed]) -> None:
         """Start the agent with every route. Raises AgentDied, Unavailable."""
         for one in placed:
-            self._by_recipient |= dict.fromkeys(one.placement.recipients, one.scenario.label)
+            recipients = map(str.lower, one.placement.recipients)
+            self._by_recipient |= dict.fromkeys(recipients, one.scenario.label)
         await self.call(self.target.start, room, timers, [one.route for one in placed])
         threading.Thread(target=self._follow, name="reports", daemon=True).start()
 
@@ -66,8 +67,8 @@ class Subject:
         await self.call(self.target.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def waiting(self, queue_id: str) -> tuple[str, ...]:
-        """Whom the queue still holds this message for; who comes together shares a reading.
+    async def held(self) -> dict[str, tuple[str, ...]]:
+        """Whom the queue holds each message for, by queue id; who comes together shares a reading.
 
         Somebody who comes while a reading is under way needs a newer one.
         """
@@ -75,8 +76,7 @@ class Subject:
             await asyncio.wait([self._reading])
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self.call(self.target.queue))
-        held = await self._reading
-        return next((tuple(one.recipients) for one in held if one.queue_id == queue_id), ())
+        return {one.queue_id: tuple(one.recipients) for one in await self._reading}
 
     def _follow(self) -> None:
         """Pass the agent's reports on to the loop; runs in a thread until the agent ends."""

@@ -3,8 +3,8 @@
 Theory of operation
 -------------------
 States: made -> open (every scenario's hosts listen, every zone is served) -> closed. The world
-is opened once, with all scenarios, and does not change afterwards: what changes in it is what the
-behaviours and faults decide. Every connection in it belongs to one scenario by its address;
+is opened once, with all scenarios. What changes in it is what the behaviours and faults decide,
+and once, between two attempts, what a scenario's own `Change` says (`change`). Every connection in it belongs to one scenario by its address;
 one that does not is a stray.
 """
 
@@ -23,19 +23,22 @@ from lab.plan import HOME, Placed, sink_address
 from lab.room import Room
 from model.events import Knocked
 from model.scenario import Host, Reach
-from model.tls import Flaw
+from model.timers import Timers
 
 
 class World:
     """Everything that the agent can ask or reach in a room."""
 
-    def __init__(self, room: Room, network: str, pki: Pki, dns_timeout: float) -> None:
-        """`network` is where the hosts get their addresses, `dns_timeout` the agent's own."""
+    def __init__(self, room: Room, network: str, pki: Pki, timers: Timers) -> None:
+        """`network` is where the hosts get their addresses, `timers` are the agent's own."""
         self.room, self.journal = room, Journal()
-        self.dns = Nameserver(self.journal, dns_timeout)
+        self.dns = Nameserver(self.journal, timers.dns)
         self._sink_ip = sink_address(network)
         self._pki = pki
-        self._hosts: list[MailHost] = []
+        self._timers = timers
+        self._hosts: dict[str, MailHost] = {}
+        self._home: Sink | None = None
+        self._next_conn: dict[str, Callable[[], int]] = {}
         self._by_ip: dict[str, tuple[str, str]] = {}
         self._syns: set[tuple[str, int]] = set()
         self._reaches: Reaches | None = None
@@ -46,37 +49,59 @@ class World:
         self._reaches = Reaches(sealed=self.room.sealed, on_syn=self._on_syn)
         self.dns.fixed(HOME, ("@ A " + self._sink_ip, "mx A " + self._sink_ip))
         self.dns.fixed("agent.test", ("@ A 127.0.0.1",))
-        await self._open(self._sink())
+        self._home = self._sink()
+        await self._home.open()
         for one in placed:
-            await self._open_scenario(one, self._reaches)
+            await self._open_scenario(one)
 
     async def close(self) -> None:
         """Free every address and drop every connection."""
-        for host in self._hosts:
+        for host in self._hosts.values():
             await host.close()
+        if self._home is not None:
+            await self._home.close()
         if self._reaches is not None:
             await self._reaches.close()
         await self.dns.stop()
 
-    async def _open_scenario(self, one: Placed, reaches: Reaches) -> None:
+    async def change(self, one: Placed) -> None:
+        """Make of a scenario's world what it becomes after the first attempt, if it does."""
+        change, label = one.scenario.change, one.scenario.label
+        if change is None:
+            return
+        if change.zone is not None:
+            self.dns.host(one.placement.domain, change.zone, _addresses(one), label)
+        for host in change.hosts:
+            await self._close_host(one, host.name)
+            await self._open_host(one, host)
+
+    async def _open_scenario(self, one: Placed) -> None:
         scenario, placement = one.scenario, one.placement
-        addresses = {name: ip for name, (_, ip) in placement.hosts.items()}
-        self.dns.host(placement.domain, scenario.records, addresses, scenario.label)
+        self.dns.host(placement.domain, scenario.records, _addresses(one), scenario.label)
         self.dns.home(placement.home, f"mx.{HOME}", self._sink_ip, scenario.label)
-        number = itertools.count(1).__next__
+        self._next_conn[scenario.label] = itertools.count(1).__next__
         for host in scenario.hosts:
-            ip = addresses[host.name]
-            self._by_ip[ip] = (scenario.label, host.name)
-            if host.reach is Reach.UP:
-                await self._open(self._host(one, host, number))
-            else:
-                await reaches.block(ip, placement.port, host.reach)
+            await self._open_host(one, host)
 
-    async def _open(self, host: MailHost) -> None:
-        await host.open()
-        self._hosts.append(host)
+    async def _open_host(self, one: Placed, host: Host) -> None:
+        _, ip = one.placement.hosts[host.name]
+        self._by_ip[ip] = (one.scenario.label, host.name)
+        if host.reach is Reach.UP:
+            made = self._host(one, host)
+            await made.open()
+            self._hosts[ip] = made
+        elif self._reaches is not None:
+            await self._reaches.block(ip, one.placement.port, host.reach)
 
-    def _host(self, one: Placed, host: Host, next_conn: Callable[[], int]) -> MailHost:
+    async def _close_host(self, one: Placed, name: str) -> None:
+        """Free the address of a host, whether it was up or away."""
+        _, ip = one.placement.hosts[name]
+        if ip in self._hosts:
+            await self._hosts.pop(ip).close()
+        elif self._reaches is not None:
+            self._reaches.free(ip, one.placement.port)
+
+    def _host(self, one: Placed, host: Host) -> MailHost:
         fqdn, ip = one.placement.hosts[host.name]
         return (RawHost if host.script else MailHost)(
             witness=self.journal,
@@ -85,28 +110,28 @@ class World:
             fqdn=fqdn,
             ip=ip,
             port=one.placement.port,
-            context=self._context(host.certificate, fqdn),
+            context=self._context(host, fqdn),
             behaviours=host.behaviours,
             script=host.script,
             domain=one.placement.domain,
-            next_conn=next_conn,
+            next_conn=self._next_conn[one.scenario.label],
+            reply_timeout=self._timers.reply,
+            flaw=host.certificate,
         )
 
     def _sink(self) -> Sink:
         name = f"mx.{HOME}"
         return Sink(
             witness=self.journal,
-            label="",
-            name="sink",
             fqdn=name,
             ip=self._sink_ip,
             port=self.room.smtp_port,
-            context=self._context(Flaw.VALID, name),
+            context=self._context(Host("sink"), name),
             label_of=lambda domain: domain.removesuffix(f".{HOME}"),
         )
 
-    def _context(self, flaw: Flaw, name: str) -> Callable[[], ssl.SSLContext]:
-        return lambda: self._pki.context(flaw, (name,))
+    def _context(self, host: Host, name: str) -> Callable[[], ssl.SSLContext]:
+        return lambda: self._pki.context(host.certificate, (name,), handshake=host.handshake)
 
     def _on_syn(self, source: str, port: int, ip: str, to_port: int) -> None:
         """Somebody wants to connect: to a scenario's host, to the sink, or where nobody lives."""
@@ -118,3 +143,7 @@ class World:
             self._syns.add((ip, port))
             label, host = where
             self.journal.saw(label, Knocked(self.journal.elapsed(label), host, ip))
+
+
+def _addresses(one: Placed) -> dict[str, str]:
+    return {name: ip for name, (_, ip) in one.placement.hosts.items()}

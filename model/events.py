@@ -4,14 +4,30 @@ from dataclasses import dataclass
 
 from model.report import Report
 from model.smtp import Stage
+from model.tls import Flaw
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The message was handed to the agent and accepted by it."""
+    """A message was handed to the agent and accepted by it."""
 
     at: float
     queue_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The agent did not take the message at its own door; `reply` is what it said."""
+
+    at: float
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The world was changed, as the scenario has it."""
+
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,8 @@ class Encrypted:
     version: str
     cipher: str
     sni: str
+    certificate: Flaw = Flaw.VALID
+    """What is wrong with the certificate that was shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +130,8 @@ class Accepted:
     content: bytes
     tls: bool
     acknowledged: bool
+    wire: bytes = b""
+    """The content as it came over the wire, its dots still doubled, without the final dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +185,8 @@ class Strayed:
 
 Event = (
     Submitted
+    | Declined
+    | Changed
     | Asked
     | Knocked
     | Connected
@@ -188,6 +210,10 @@ def describe(event: Event) -> str:
     match event:
         case Submitted():
             return f"submitted, queue id {event.queue_id or '-'}"
+        case Declined():
+            return f"not taken by the agent: {event.reply}"
+        case Changed():
+            return "the world changes"
         case Asked():
             flag = " (spoiled)" if event.spoiled else ""
             return f"DNS  {event.name} {event.qtype}/{event.transport} -> {event.answer}{flag}"

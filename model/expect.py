@@ -1,5 +1,11 @@
-"""What a scenario expects of the agent: four ways for a message to fare."""
+"""What a scenario expects of the agent: the ways for a message to fare, and how they combine.
 
+`Delivers`, `Fails`, `Recovers`, `Turns`, `Expires` and `Refuses` each name one way. `AnyOf`
+accepts several where the documents leave it open, `Each` gives every recipient its own, and
+`Recorded` asks for nothing: the laws hold all the same, and what was observed is kept.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.failure import Cause
@@ -7,14 +13,22 @@ from model.failure import Cause
 
 @dataclass(frozen=True, slots=True)
 class Delivers:
-    """The message reaches this host at the first attempt. `or_fails`: what is tolerated instead."""
+    """The message reaches this host, or one of `others`, at the first attempt.
+
+    `twice` allows a second copy: the host stored the first and did not say so (RFC 1047).
+    """
 
     to: str = "mx1"
-    or_fails: Cause | None = None
+    others: tuple[str, ...] = ()
+    twice: bool = False
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every host that is as good."""
+        return (self.to, *self.others)
 
     def __str__(self) -> str:
-        also = f" (tolerated: {self.or_fails})" if self.or_fails else ""
-        return f"delivered to {self.to}{also}"
+        return "delivered to " + " or ".join(self.hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,17 @@ class Recovers:
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """The first attempt fails so, and the next, in a world that has changed, otherwise."""
+
+    first: Fails
+    then: Fails
+
+    def __str__(self) -> str:
+        return f"{self.first}, then {self.then}"
+
+
+@dataclass(frozen=True, slots=True)
 class Expires:
     """Every attempt fails so until the lifetime is over; then one NDR (none to a null sender)."""
 
@@ -57,4 +82,97 @@ class Expires:
         return f"{self.last} until expiry, then returned to the sender"
 
 
-Expectation = Delivers | Fails | Recovers | Expires
+@dataclass(frozen=True, slots=True)
+class Refuses:
+    """The agent does not take the message at its own door."""
+
+    def __str__(self) -> str:
+        return "refused when it is submitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Nothing is asked beyond the laws, because no document decides; what happened is kept."""
+
+    def __str__(self) -> str:
+        return "recorded only"
+
+
+One = Delivers | Fails | Recovers | Turns | Expires | Refuses | Recorded
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class AnyOf:
+    """Where documents leave it open: the first is what they favour, the others are accepted."""
+
+    ways: tuple[One, ...]
+
+    def __init__(self, *ways: One) -> None:
+        object.__setattr__(self, "ways", ways)
+
+    def __str__(self) -> str:
+        return "; or ".join(map(str, self.ways))
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """Every recipient fares in a way of its own: pairs of a local part and what it expects."""
+
+    fates: tuple[tuple[str, One | AnyOf], ...]
+
+    def of(self, local_part: str) -> One | AnyOf:
+        """What one recipient expects. Raises KeyError if it is not spoken of."""
+        return dict(self.fates)[local_part]
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name}: {fate}" for name, fate in self.fates)
+
+
+Expectation = One | AnyOf | Each
+
+
+def ways(expect: Expectation) -> Iterator[One]:
+    """Every single way in an expectation, in order."""
+    match expect:
+        case AnyOf(found):
+            yield from found
+        case Each(fates):
+            for _, fate in fates:
+                yield from ways(fate)
+        case _:
+            yield expect
+
+
+def failures(way: One) -> tuple[Fails, ...]:
+    """The failures that a way speaks of, in order."""
+    match way:
+        case Fails():
+            return (way,)
+        case Recovers(first):
+            return (first,)
+        case Turns(first, then):
+            return (first, then)
+        case Expires(last):
+            return (last,)
+    return ()
+
+
+def main_failure(expect: Expectation) -> Fails | None:
+    """The failure that an expectation stands for: the first that its first way names."""
+    match expect:
+        case AnyOf(found):
+            return main_failure(found[0])
+        case Each(fates):
+            found_here = (main_failure(fate) for _, fate in fates)
+            return next((one for one in found_here if one), None)
+    return next(iter(failures(expect)), None)
+
+
+def is_tried_again(expect: Expectation) -> bool:
+    """Whether the scenario goes on after the first attempt: the agent is told to try again."""
+    return any(isinstance(way, Recovers | Turns) for way in ways(expect))
+
+
+def expires(expect: Expectation) -> bool:
+    """Whether the scenario is about the end of a lifetime."""
+    return any(isinstance(way, Expires) for way in ways(expect))

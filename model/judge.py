@@ -15,22 +15,39 @@ from model.events import (
     Accepted,
     Asked,
     Connected,
+    Declined,
     Did,
     Encrypted,
     Knocked,
     Reported,
     TlsFailed,
 )
-from model.expect import Delivers, Expires, Fails, Recovers
-from model.failure import Cause
-from model.laws import check, ndrs_of, reports_of
+from model.expect import (
+    AnyOf,
+    Delivers,
+    Each,
+    Expires,
+    Fails,
+    One,
+    Recorded,
+    Recovers,
+    Refuses,
+    Turns,
+    failures,
+    ways,
+)
+from model.laws import check, is_below, ndrs_of, reports_of
 from model.report import Report, Source, State
 from model.scenario import Host, Reach, Scenario
-from model.tls import Flaw
+from model.tls import Flaw, Handshake
 from model.trace import Trace
 from model.verdict import Holds, Judgement, Mismatch, Verdict
 
 BY_FIT = {Fit.PRIMARY: Verdict.PASS, Fit.ACCEPTED: Verdict.ACCEPTED, Fit.WEAK: Verdict.WEAK}
+
+
+MANY = 5
+"""Hosts beyond these need not all be tried: agents have limits (RFC 5321 section 5.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +62,10 @@ class Finding:
 def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
     """The verdict on one scenario by one dialect. Raises KeyError if the dialect is silent."""
     holds, broken = check(scenario, trace)
-    findings = [_find(scenario, trace, dialect, one) for one in trace.placement.recipients]
+    findings = [_find_recipient(scenario, trace, dialect, r) for r in trace.placement.recipients]
     wrongs = [*broken, *(wrong for finding in findings for wrong in finding.wrongs)]
     wrongs += _left_out(scenario, trace)
+    wrongs += _too_many(scenario, trace)
     observed = "; ".join(dict.fromkeys(finding.observed for finding in findings))
     laws = [law for law, state in holds.items() if state is Holds.BROKEN]
     if laws:
@@ -74,52 +92,109 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
 
 def expected_codes(scenario: Scenario, dialect: Dialect) -> list[str]:
     """The codes of the tier that the scenario ends in, primary first; `250` for a delivery."""
-    match scenario.expect:
+    codes = [code for way in ways(scenario.expect) for code in _codes_of(way, dialect)]
+    return list(dict.fromkeys(codes))
+
+
+def _codes_of(way: One, dialect: Dialect) -> list[str]:
+    match way:
         case Delivers():
             return ["250"]
-        case Fails(cause, peer) | Recovers(Fails(cause, peer)):
-            return [resolve(c.code, peer, None) or c.code for c in dialect.entry(cause).attempt]
-        case Expires(Fails(cause, peer)):
-            return [resolve(c.code, peer, None) or c.code for c in dialect.entry(cause).expired]
+        case Refuses():
+            return ["refused"]
+        case Recorded():
+            return ["any"]
+    expired = isinstance(way, Expires)
+    return [
+        resolve(code.code, fails.peer, None) or code.code
+        for fails in failures(way)
+        for code in _tier(dialect, fails, expired)
+    ]
+
+
+def _tier(dialect: Dialect, fails: Fails, expired: bool = False) -> tuple[Code, ...]:
+    entry = dialect.entry(fails.cause)
+    return entry.expired if expired else entry.attempt
 
 
 def describe(scenario: Scenario, dialect: Dialect) -> str:
     """The expectation in words, with its codes and where they come from."""
-    match scenario.expect:
+    codes = [
+        str(code)
+        for way in ways(scenario.expect)
+        for fails in failures(way)
+        for code in _tier(dialect, fails, isinstance(way, Expires))
+    ]
+    said = ", else ".join(dict.fromkeys(codes))
+    return f"{scenario.expect}: {said}" if said else str(scenario.expect)
+
+
+def _find_recipient(scenario: Scenario, trace: Trace, dialect: Dialect, recipient: str) -> Finding:
+    expect = scenario.expect
+    if isinstance(expect, Each):
+        expect = expect.of(recipient.rpartition("@")[0])
+    if not isinstance(expect, AnyOf):
+        return _find(trace, dialect, recipient, expect)
+    first, *others = (_find(trace, dialect, recipient, way) for way in expect.ways)
+    accepted = [replace(one, fit=min(one.fit, Fit.ACCEPTED)) for one in others if not one.wrongs]
+    if not first.wrongs:
+        return first
+    return max(accepted, key=lambda one: one.fit, default=first)
+
+
+def _find(trace: Trace, dialect: Dialect, recipient: str, way: One) -> Finding:
+    declined = trace.last(Declined)
+    if isinstance(way, Refuses):
+        return _refused(trace, recipient, declined)
+    if declined is not None and not isinstance(way, Recorded):
+        wrong = Mismatch("fate of the message", str(way), f"not taken: {declined.reply}")
+        return Finding(Fit.WRONG, "refused when submitted", (wrong,))
+    match way:
         case Delivers():
-            return str(scenario.expect)
-        case Fails(cause) | Recovers(Fails(cause)):
-            codes = dialect.entry(cause).attempt
-        case Expires(Fails(cause)):
-            codes = dialect.entry(cause).expired
-    return f"{scenario.expect}: " + ", else ".join(str(code) for code in codes)
-
-
-def _find(scenario: Scenario, trace: Trace, dialect: Dialect, recipient: str) -> Finding:
-    match scenario.expect:
-        case Delivers(to, tolerated):
-            return _delivered(trace, dialect, recipient, to, tolerated)
-        case Fails(cause, peer):
-            return _failed(trace, dialect.entry(cause).attempt, recipient, peer)
-        case Recovers(first, to, twice):
-            return _recovered(trace, dialect, recipient, first, to, twice)
+            return _delivered(trace, recipient, way)
+        case Fails(_, peer):
+            return _failed(trace, _tier(dialect, way), recipient, peer)
+        case Recovers():
+            return _recovered(trace, dialect, recipient, way)
+        case Turns():
+            return _turned(trace, dialect, recipient, way)
         case Expires(last):
             return _expired(trace, dialect, recipient, last)
+        case Recorded():
+            return _recorded(trace, recipient, declined)
 
 
-def _delivered(
-    trace: Trace, dialect: Dialect, recipient: str, to: str, tolerated: Cause | None
-) -> Finding:
+def _refused(trace: Trace, recipient: str, declined: Declined | None) -> Finding:
+    if declined is not None:
+        return Finding(Fit.PRIMARY, "refused when submitted")
+    fate = _fate(trace, recipient, next(iter(reports_of(trace, recipient)), None))
+    return Finding(Fit.WRONG, fate, (Mismatch("fate of the message", str(Refuses()), fate),))
+
+
+def _recorded(trace: Trace, recipient: str, declined: Declined | None) -> Finding:
+    """Whatever it is, so long as something is said of it."""
+    if declined is not None:
+        return Finding(Fit.PRIMARY, "refused when submitted")
     first = next(iter(reports_of(trace, recipient)), None)
     fate = _fate(trace, recipient, first)
-    if fate == f"delivered to {to}":
+    wrong = () if first else (Mismatch("report", "any", fate),)
+    return Finding(Fit.PRIMARY if first else Fit.WRONG, fate, wrong)
+
+
+def _delivered(trace: Trace, recipient: str, way: Delivers) -> Finding:
+    first = next(iter(reports_of(trace, recipient)), None)
+    fate = _fate(trace, recipient, first)
+    copies = [e for e in trace.all(Accepted) if recipient in e.recipients]
+    fate += " twice" if len(copies) > 1 and fate.startswith("delivered") else ""
+    wanted = [f"delivered to {host}{also}" for host in way.hosts for also in _copies(way.twice)]
+    if fate in wanted:
         return Finding(Fit.PRIMARY, fate)
-    if tolerated and first and first.state is not State.DELIVERED:
-        as_failure = best_fit(first, dialect.entry(tolerated).attempt, "", None)
-        if as_failure is not Fit.WRONG:
-            return Finding(min(as_failure, Fit.ACCEPTED), fate)
-    wrong = Mismatch("fate of the message", f"delivered to {to} at once", _in_full(fate, first))
+    wrong = Mismatch("fate of the message", f"{way} at once", _in_full(fate, first))
     return Finding(Fit.WRONG, fate, (wrong,))
+
+
+def _copies(twice: bool) -> tuple[str, ...]:
+    return ("", " twice") if twice else ("",)
 
 
 def _failed(trace: Trace, tier: tuple[Code, ...], recipient: str, peer: str) -> Finding:
@@ -134,10 +209,8 @@ def _failed(trace: Trace, tier: tuple[Code, ...], recipient: str, peer: str) -> 
     return Finding(found, fate)
 
 
-def _recovered(
-    trace: Trace, dialect: Dialect, recipient: str, first: Fails, to: str, twice: bool
-) -> Finding:
-    failed = _failed(trace, dialect.entry(first.cause).attempt, recipient, first.peer)
+def _recovered(trace: Trace, dialect: Dialect, recipient: str, way: Recovers) -> Finding:
+    failed = _failed(trace, _tier(dialect, way.first), recipient, way.first.peer)
     if failed.fit is not Fit.WRONG and failed.observed.startswith(State.RETURNED):
         return failed  # the dialect lets this failure be final, so there is nothing to recover
     copies = [e for e in trace.all(Accepted) if recipient in e.recipients]
@@ -145,9 +218,22 @@ def _recovered(
     fate = f"{failed.observed}, then " + (f"delivered to {last}" if last else "nothing")
     fate += " twice" if len(copies) > 1 else ""
     wrongs = failed.wrongs
-    if last != to or (len(copies) > 1 and not twice):
-        wrongs = (*wrongs, Mismatch("fate once the fault is gone", f"delivered to {to}", fate))
+    if last != way.to or (len(copies) > 1 and not way.twice):
+        wrongs = (*wrongs, Mismatch("fate once the fault is gone", f"delivered to {way.to}", fate))
     return Finding(failed.fit, fate, wrongs)
+
+
+def _turned(trace: Trace, dialect: Dialect, recipient: str, way: Turns) -> Finding:
+    first = _failed(trace, _tier(dialect, way.first), recipient, way.first.peer)
+    last = next(iter(reports_of(trace, recipient)[:0:-1]), None)
+    fate = f"{first.observed}, then {_fate(trace, recipient, last)}"
+    tier = _tier(dialect, way.then)
+    found = best_fit(last, tier, way.then.peer, None) if last else Fit.WRONG
+    if found is not Fit.WRONG:
+        return Finding(min(first.fit, found), fate, first.wrongs)
+    wanted = ", else ".join(resolve(code.code, way.then.peer, None) for code in tier)
+    wrong = Mismatch("code of the later attempt", wanted, _in_full(fate, last))
+    return Finding(Fit.WRONG, fate, (*first.wrongs, wrong))
 
 
 def _expired(trace: Trace, dialect: Dialect, recipient: str, last: Fails) -> Finding:
@@ -203,14 +289,9 @@ def _on_the_way_again(trace: Trace, since: float) -> bool:
     SYNs are counted: they may be seen later than the report on the attempt that they belong to.
     """
     knocks = [event.host for event in trace.all(Knocked)]
-    asked = (e.at for e in trace.all(Asked) if _is_below(e.name, trace.placement.domain))
+    asked = (e.at for e in trace.all(Asked) if is_below(e.name, trace.placement.domain))
     seen = [*asked, *(event.at for event in trace.all(Connected))]
     return len(knocks) > len(set(knocks)) or any(at > since for at in seen)
-
-
-def _is_below(name: str, domain: str) -> bool:
-    """Whether a name is the domain or in it."""
-    return f".{name.rstrip('.').lower()}".endswith(f".{domain}")
 
 
 def _dropped(tried: Finding, reports: list[Report]) -> Finding:
@@ -236,35 +317,55 @@ def _in_full(fate: str, report: Report | None) -> str:
 def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     """The faults of the scenario that the trace has no sign of."""
     unmet = []
-    if scenario.records.faults and not any(e.spoiled for e in trace.all(Asked)):
+    faulty = any(zone.faults for zone in scenario.all_zones)
+    if faulty and not any(e.spoiled for e in trace.all(Asked)):
         unmet.append("no question met the DNS fault")
     spoiled = {e.host for e in trace.all(Did) if e.spoiled}
     shaken = {e.host for e in trace.all(Encrypted)} | {e.host for e in trace.all(TlsFailed)}
-    bad = [host for host in scenario.hosts if host.behaviours or host.script]
+    bad = [host for host in scenario.all_hosts if host.behaviours or host.script]
     if bad and not any(host.name in spoiled for host in bad):
         unmet.append("no host came to misbehave")
-    flawed = [host for host in scenario.hosts if host.certificate is not Flaw.VALID]
+    flawed = [host for host in scenario.all_hosts if _shows(host)]
     if flawed and not any(host.name in shaken for host in flawed):
-        unmet.append("no flawed certificate was shown")
+        unmet.append("nobody shook hands with the host whose TLS is odd")
     away = [host for host in scenario.hosts if host.reach is not Reach.UP]
     if away and not any(_knocked(host, trace) for host in away):
         unmet.append("no connection to a host that is away was tried")
     return unmet
 
 
+def _shows(host: Host) -> bool:
+    """Whether there is something about the host that only a handshake shows."""
+    return host.certificate is not Flaw.VALID or host.handshake is not Handshake.USUAL
+
+
 def _left_out(scenario: Scenario, trace: Trace) -> list[Mismatch]:
     """What is wrong if addresses were left out, although none of the others answered.
 
-    RFC 5321 section 5.1: each is tried until one works. Only where SYNs can be seen; if nothing
-    was tried at all, the fault was never met.
+    RFC 5321 section 5.1: each is tried until one works; an agent may have a limit, and should try
+    two at least. Only where SYNs can be seen; if nothing was tried at all, the fault was never met.
     """
     if not trace.sealed or any(host.reach is Reach.UP for host in scenario.hosts):
         return []
     left = [host.name for host in scenario.hosts if not _knocked(host, trace)]
     if not left or len(left) == len(scenario.hosts):
         return []
+    if len(scenario.hosts) > MANY and len(scenario.hosts) - len(left) > 1:
+        return []
     every = ", ".join(host.name for host in scenario.hosts)
     return [Mismatch("hosts tried", every, "all but " + ", ".join(left))]
+
+
+def _too_many(scenario: Scenario, trace: Trace) -> list[Mismatch]:
+    """What is wrong if the first attempt made more connections than the scenario allows."""
+    most = scenario.most_connections
+    ended = next((event.at for event in trace.all(Reported)), 0.0)
+    knocks = [event.at for event in trace.all(Knocked)]
+    tried = knocks if trace.sealed else [event.at for event in trace.all(Connected)]
+    made = [at for at in tried if at <= ended]
+    if not most or len(made) <= most:
+        return []
+    return [Mismatch("connections of the first attempt", f"at most {most}", str(len(made)))]
 
 
 def _knocked(host: Host, trace: Trace) -> bool:

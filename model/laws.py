@@ -12,7 +12,9 @@ from model.events import (
     Accepted,
     Asked,
     Connected,
+    Declined,
     Elapsed,
+    Encrypted,
     Heard,
     Knocked,
     Queued,
@@ -23,9 +25,9 @@ from model.events import (
 )
 from model.ndr import Notice, read_notices
 from model.report import Report, State
-from model.scenario import Scenario
+from model.scenario import Alike, Scenario
 from model.smtp import Stage
-from model.tls import Tls, must_refuse
+from model.tls import Flaw, Tls, must_refuse
 from model.trace import Trace
 from model.verdict import Holds, Law, Mismatch
 
@@ -37,6 +39,9 @@ TRACE_HEADERS = re.compile(
     rb"(?:(?:Received|Return-Path|X-Sender)\s*:.*\r\n(?:[ \t].*\r\n)*)*", re.IGNORECASE
 )
 """What a relay may put in front of a message (RFC 5321 section 4.4)."""
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LONE_DOT = re.compile(rb"(?:\A|\r|\n)\.(?:\r|\n|\Z)")
+"""A dot alone on what some server takes for a line; NUL is dropped by some, and so not looked at."""
 
 
 def reports_of(trace: Trace, recipient: str) -> list[Report]:
@@ -70,6 +75,8 @@ def _account(trace: Trace, recipient: str) -> list[Mismatch]:
     queue = trace.last(Queued)
     queued = queue is not None and recipient in queue.recipients
     found = f"delivered {delivered}, returned {returned}, {'' if queued else 'not '}queued"
+    if (delivered, returned, queued) == (0, 0, False) and trace.last(Declined) is not None:
+        return []  # it was never the agent's
     if (delivered, returned, queued) in ((1, 0, False), (0, 1, False), (0, 0, True)):
         return []
     wanted = "exactly one of delivered once, returned once, still queued"
@@ -88,14 +95,15 @@ def no_clear_text(scenario: Scenario, trace: Trace) -> Wrongs:
     setting = scenario.connector.demands
     if setting is Tls.NONE:
         return None
+    shown = {event.conn: event.certificate for event in trace.all(Encrypted)}
     wrongs = []
     for line in trace.all(Heard):
         if line.stage not in ENVELOPE:
             continue
+        flaw = shown.get(line.conn, Flaw.VALID)
         if not line.tls:
             wrongs.append(Mismatch(f"line to {line.host}", "inside TLS", f"in clear: {line.line}"))
-        elif must_refuse(scenario.host(line.host).certificate, setting):
-            flaw = scenario.host(line.host).certificate
+        elif must_refuse(flaw, setting):
             wrongs.append(
                 Mismatch(f"line to {line.host}", "none, its certificate is " + flaw, line.line)
             )
@@ -183,16 +191,56 @@ def age_at(trace: Trace, at: float) -> float:
 
 def intact(scenario: Scenario, trace: Trace) -> Wrongs:
     """What was delivered is byte for byte what was sent, behind trace headers at most."""
+    alike = scenario.mail.alike
     copies = list(trace.all(Accepted))
+    if alike is Alike.FREE or not copies:
+        return None
     wrongs = []
     for copy in copies:
-        head, found, tail = copy.content.partition(trace.sent)
-        if not found or tail or not TRACE_HEADERS.fullmatch(head):
-            difference = _first_difference(trace.sent, copy.content)
-            wrongs.append(
-                Mismatch("message stored", f"{len(trace.sent)} octets as sent", difference)
-            )
+        sent = next((trace.sent[r] for r in copy.recipients if r in trace.sent), b"")
+        got = copy.content
+        if alike is Alike.LINES:
+            sent, got = in_lines(sent), in_lines(got)
+        head, found, tail = got.partition(sent)
+        if not sent or not found or tail or not TRACE_HEADERS.fullmatch(head):
+            difference = _first_difference(sent, got)
+            wrongs.append(Mismatch("message stored", f"{len(sent)} octets as sent", difference))
+    return wrongs
+
+
+def in_lines(content: bytes) -> bytes:
+    """Content with every kind of line end made CRLF, and without NUL."""
+    return b"\r\n".join(_LINE_END.split(content.replace(b"\0", b"")))
+
+
+def unambiguous(scenario: Scenario, trace: Trace) -> Wrongs:
+    """No line that somebody could take for the end of the message stands within it.
+
+    RFC 5321 sections 2.3.8 and 4.1.1.4: CR and LF stand together only, and only CRLF.CRLF ends
+    a message. A dot alone between bare CR or LF lets a second message be smuggled in.
+    """
+    copies = [event for event in trace.all(Accepted) if event.wire]
+    wrongs = [
+        Mismatch("content on the wire", "no dot alone on a line", repr(found[0]))
+        for event in copies
+        if (found := _LONE_DOT.search(event.wire))
+    ]
     return wrongs if copies else None
+
+
+def greets_again(scenario: Scenario, trace: Trace) -> Wrongs:
+    """After the handshake the client begins anew, with EHLO (RFC 3207 section 4.2)."""
+    secured = {event.conn for event in trace.all(Encrypted)}
+    if not secured:
+        return None
+    wrongs: list[Mismatch] = []
+    begun: set[int] = set()
+    for line in trace.all(Heard):
+        if line.tls and line.conn in secured - begun:
+            begun.add(line.conn)
+            if line.stage not in (Stage.EHLO, Stage.HELO, Stage.QUIT):
+                wrongs.append(Mismatch("first line inside TLS", "EHLO", line.line))
+    return wrongs
 
 
 def _first_difference(sent: bytes, got: bytes) -> str:
@@ -209,15 +257,34 @@ def confined(scenario: Scenario, trace: Trace) -> Wrongs:
     """Nothing is asked or connected outside the scenario, nor outside its route.
 
     Where a connector names smart hosts, the domain's own MX records are none of the agent's
-    business: mail that follows them has left the route, even if it then fares the same.
+    business: mail that follows them has left the route, even if it then fares the same. Where all
+    smart hosts are addresses, nothing of the domain need be asked at all.
     """
     strays = [Mismatch("stray", "none", event.what) for event in trace.all(Strayed)]
-    hosts = ", ".join(scenario.connector.way)
+    way = scenario.connector.way
+    only_addresses = all(hop.startswith("[") for hop in way)
     return strays + [
-        Mismatch("way to the domain", f"by smart host ({hosts})", f"asked for {event.name} MX")
+        Mismatch(
+            "way to the domain",
+            f"by smart host ({', '.join(way)})",
+            f"asked for {event.name} {event.qtype}",
+        )
         for event in trace.all(Asked)
-        if hosts and event.qtype == "MX" and trace.placement.relative(event.name) == "@"
+        if way and _is_idle(event, trace, only_addresses)
     ]
+
+
+def _is_idle(event: Asked, trace: Trace, only_addresses: bool) -> bool:
+    """Whether a question has no place where mail goes by smart host."""
+    where = trace.placement.relative(event.name)
+    if only_addresses:
+        return is_below(event.name, trace.placement.domain)
+    return event.qtype == "MX" and where == "@"
+
+
+def is_below(name: str, domain: str) -> bool:
+    """Whether a name is the domain or in it."""
+    return f".{name.rstrip('.').lower()}".endswith(f".{domain}")
 
 
 LAWS: dict[Law, Callable[[Scenario, Trace], Wrongs]] = {
@@ -228,6 +295,8 @@ LAWS: dict[Law, Callable[[Scenario, Trace], Wrongs]] = {
     Law.NDR_IN_TIME: ndr_in_time,
     Law.INTACT: intact,
     Law.CONFINED: confined,
+    Law.UNAMBIGUOUS: unambiguous,
+    Law.GREETS_AGAIN: greets_again,
 }
 
 

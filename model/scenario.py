@@ -7,7 +7,7 @@ from model.dns import Zone
 from model.expect import Delivers, Expectation
 from model.rule import Rule
 from model.smtp import Action, Behaviour
-from model.tls import Flaw, Tls
+from model.tls import Flaw, Handshake, Tls
 
 HOUR = 3600.0
 """Seconds."""
@@ -38,6 +38,7 @@ class Host:
     behaviours: tuple[Behaviour, ...] = ()
     reach: Reach = Reach.UP
     certificate: Flaw = Flaw.VALID
+    handshake: Handshake = Handshake.USUAL
     script: tuple[Action, ...] = ()
     """Played octet by octet instead of SMTP: the first action at once, one more per line heard."""
 
@@ -69,14 +70,54 @@ class Connector:
         return self.smart_hosts if self.enabled else ()
 
 
+class Alike(StrEnum):
+    """How much of a message must arrive as it was sent."""
+
+    OCTETS = "octets"
+    """Byte for byte, as RFC 5321 section 2.3.1 has it for lines that end in CRLF."""
+    LINES = "lines"
+    """Line for line: what RFC 5321 section 2.3.8 forbids (bare CR, bare LF) may be mended."""
+    FREE = "free"
+    """Documents let the agent convert it, or say nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """The message submitted: its recipients' local parts, its size, and its sender."""
+    """What is submitted: recipients' local parts, size or body, sender, and how many times.
+
+    `headers` are fields added to the usual ones. `body` is given raw, in octets, where it must be
+    odd; else it is made of plain lines, `octets` long. `messages` beyond one are that many
+    messages to one recipient each, whose local part gets a number: `user-1`, `user-2`, ...
+    """
 
     recipients: tuple[str, ...] = ("user",)
     octets: int = 600
     """Roughly how long the body is."""
     null_sender: bool = False
+    headers: tuple[str, ...] = ()
+    body: bytes | None = None
+    messages: int = 1
+    alike: Alike = Alike.OCTETS
+
+    @property
+    def envelopes(self) -> tuple[tuple[str, ...], ...]:
+        """The recipients' local parts, message by message."""
+        if self.messages == 1:
+            return (self.recipients,)
+        numbers = range(1, self.messages + 1)
+        return tuple(tuple(f"{name}-{n}" for name in self.recipients) for n in numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes different in the world once the first attempt has failed.
+
+    `hosts` take the place of those of the same names, `zone` that of the old zone. It is carried
+    out after the agent's first report on every recipient, before it is told to try again.
+    """
+
+    hosts: tuple[Host, ...] = ()
+    zone: Zone | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +135,9 @@ class Scenario:
     zone: Zone | None = None
     connector: Connector = Connector()
     mail: Mail = Mail()
+    change: Change | None = None
+    most_connections: int = 0
+    """How many connections the first attempt may make in all; 0: any number."""
 
     @property
     def chapter(self) -> str:
@@ -112,6 +156,17 @@ class Scenario:
             return self.zone
         mx = tuple(f"@ MX {10 * n} {h.name}" for n, h in enumerate(self.hosts, 1))
         return Zone((*mx, *(f"{h.name} A {{{h.name}}}" for h in self.hosts)))
+
+    @property
+    def all_hosts(self) -> tuple[Host, ...]:
+        """The hosts as they are at first, and as they become."""
+        return (*self.hosts, *(self.change.hosts if self.change else ()))
+
+    @property
+    def all_zones(self) -> tuple[Zone, ...]:
+        """The zone as it is at first, and as it becomes."""
+        later = self.change.zone if self.change else None
+        return (self.records, later) if later else (self.records,)
 
     def host(self, name: str) -> Host:
         """The host of that relative name; KeyError if there is none."""

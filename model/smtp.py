@@ -1,18 +1,20 @@
-"""How an SMTP host misbehaves: open behaviours, closed actions.
+"""What an SMTP host may do at a moment of a session: closed actions, open behaviours.
 
 Theory of operation
 -------------------
 At every stage of a session the fake host asks its behaviours what to do. It hands them a
 `Moment`: the stage, how often this host was at this stage (1 for the first time, counted over
-all its connections), and the action that a blameless server would take. A behaviour returns
-that action unchanged, or another one. Several behaviours are asked in order; each is given what
-the one before it decided.
+all its connections), and the action that a blameless server would take. A behaviour
+(`model/behaviours.py`) returns that action unchanged, or another one. Several behaviours are
+asked in order; each is given what the one before it decided.
 
 What holds always: behaviours are frozen and keep no count of their own (the host counts), so
 one value can serve a thousand hosts; actions are carried out in one place, `fakes/smtp.py`.
+A share is a part of the target's own time-out for a reply, so that a pace can stretch it: 0.5
+is in time, 2.0 is too late.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -36,11 +38,16 @@ class Stage(StrEnum):
     RSET = "rset"
     NOOP = "noop"
     QUIT = "quit"
+    OTHER = "other"
+    """A line that is no command of the host's: VRFY, AUTH, BDAT where it is not offered, nonsense."""
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Send a reply (lines joined by newlines, each with its code); then close, if so told."""
+    """Send a reply (lines joined by newlines, each with its code); then close, if so told.
+
+    A reply of 2yz or 3yz carries the command out too. An empty one carries it out in silence.
+    """
 
     text: str
     close: bool = False
@@ -48,22 +55,55 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send octets as they are, no line end added; then close, if so told."""
+    """Send octets as they are, no line end added; then close, if so told.
+
+    `takes`: carry the command out as well. `piece` octets go into each segment (0: all into
+    one), with a pause of `pause` shares between two.
+    """
 
     octets: bytes
     close: bool = False
+    takes: bool = False
+    piece: int = 0
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pour:
+    """Send octets over and over, as fast as they are read, up to `most` octets in all."""
+
+    octets: bytes
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Say nothing more and keep the connection open."""
+    """Say nothing more and keep the connection open. `keep` stores the message first."""
+
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """Close the connection without a word: FIN, or RST. `keep` stores the message first."""
+    """Close the connection without a word: FIN, or RST. `keep` stores the message first.
+
+    `half` sends the FIN only, and goes on reading in silence.
+    """
 
     reset: bool = False
+    keep: bool = False
+    half: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let a share of the target's time-out pass, then act; nothing if the agent has left by then.
+
+    `keep` stores the message before the wait.
+    """
+
+    share: float
+    then: "Action"
     keep: bool = False
 
 
@@ -80,7 +120,7 @@ class Negotiate:
 UNKNOWN = Say("502 5.5.1 Command not implemented")
 """What a host says to a command that it does not offer."""
 
-Action = Say | Send | Stall | HangUp | Listen | Negotiate
+Action = Say | Send | Pour | Stall | HangUp | Wait | Listen | Negotiate
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +133,10 @@ class Moment:
     tls: bool = False
     octets: int = 0
     """Octets of the body received so far in this transaction (stage BODY only)."""
+    open: int = 1
+    """Connections that the host has at this moment, this one included."""
+    line: str = ""
+    """The command line, without CRLF (stages that a command opens only)."""
 
 
 class Behaviour(Protocol):
@@ -106,149 +150,5 @@ def decide(behaviours: tuple[Behaviour, ...], moment: Moment) -> Action:
     """Ask the behaviours in order, each given what the one before it decided."""
     for behaviour in behaviours:
         action = behaviour.react(moment)
-        moment = Moment(moment.stage, moment.visit, action, moment.tls, moment.octets)
+        moment = replace(moment, usual=action)
     return moment.usual
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Answer `text` at one stage, the first `times` times; then close, if so told."""
-
-    at: Stage
-    text: str
-    times: int = ALWAYS
-    close: bool = False
-
-    def react(self, moment: Moment) -> Action:
-        """Replace the reply at the stage."""
-        if moment.stage is self.at and moment.visit <= self.times:
-            return Say(self.text, self.close)
-        return moment.usual
-
-
-@dataclass(frozen=True, slots=True)
-class CutAt:
-    """Close the connection instead of answering: FIN, or RST if `reset`."""
-
-    at: Stage
-    reset: bool = False
-    times: int = ALWAYS
-
-    def react(self, moment: Moment) -> Action:
-        """Hang up at the stage."""
-        if moment.stage is self.at and moment.visit <= self.times:
-            return HangUp(self.reset)
-        return moment.usual
-
-
-@dataclass(frozen=True, slots=True)
-class KeepThenCut:
-    """Store the message and close before the 250: the duplicate trap of RFC 1047."""
-
-    times: int = 1
-    reset: bool = False
-
-    def react(self, moment: Moment) -> Action:
-        """Store, then hang up at the final dot."""
-        if moment.stage is Stage.DOT and moment.visit <= self.times:
-            return HangUp(self.reset, keep=True)
-        return moment.usual
-
-
-@dataclass(frozen=True, slots=True)
-class CutBody:
-    """Close the connection once `after` octets of the body have come."""
-
-    after: int
-    reset: bool = False
-    times: int = ALWAYS
-
-    def react(self, moment: Moment) -> Action:
-        """Hang up in the middle of the body."""
-        body = moment.stage is Stage.BODY
-        if body and moment.octets >= self.after and moment.visit <= self.times:
-            return HangUp(self.reset)
-        return moment.usual
-
-
-@dataclass(frozen=True, slots=True)
-class StallAt:
-    """Fall silent instead of answering, connection open."""
-
-    at: Stage
-    times: int = ALWAYS
-
-    def react(self, moment: Moment) -> Action:
-        """Stall at the stage."""
-        if moment.stage is self.at and moment.visit <= self.times:
-            return Stall()
-        return moment.usual
-
-
-@dataclass(frozen=True, slots=True)
-class SendAt:
-    """Send octets instead of the reply; then close, if so told."""
-
-    at: Stage
-    octets: bytes
-    close: bool = False
-    times: int = ALWAYS
-
-    def react(self, moment: Moment) -> Action:
-        """Send the octets at the stage."""
-        if moment.stage is self.at and moment.visit <= self.times:
-            return Send(self.octets, self.close)
-        return moment.usual
-
-
-@dataclass(frozen=True, slots=True)
-class Withhold:
-    """Leave a capability out of the EHLO reply, and refuse its command as unknown.
-
-    Some clients send STARTTLS without looking; a host that withholds it must refuse it too.
-    """
-
-    capability: str
-
-    def react(self, moment: Moment) -> Action:
-        """Drop the keyword from the EHLO reply; answer 502 to the command."""
-        if moment.stage is Stage.EHLO and isinstance(moment.usual, Say):
-            return Say(_without(moment.usual.text, self.capability), moment.usual.close)
-        if moment.stage is Stage.STARTTLS and self.capability == "STARTTLS":
-            return UNKNOWN
-        return moment.usual
-
-
-@dataclass(frozen=True, slots=True)
-class MaskGreeting:
-    """Overwrite the greeting with asterisks, as SMTP inspection in firewalls does."""
-
-    def react(self, moment: Moment) -> Action:
-        """Keep the code, star out every other octet."""
-        if moment.stage is Stage.GREETING and isinstance(moment.usual, Say):
-            code, _, rest = moment.usual.text.partition(" ")
-            return Say(f"{code} {'*' * len(rest)}", moment.usual.close)
-        return moment.usual
-
-
-@dataclass(frozen=True, slots=True)
-class MaskCapabilities:
-    """Overwrite every keyword of the EHLO reply with X, and refuse STARTTLS (it cannot be seen)."""
-
-    def react(self, moment: Moment) -> Action:
-        """Keep the first line and the number of lines."""
-        if moment.stage is Stage.EHLO and isinstance(moment.usual, Say):
-            first, *rest = moment.usual.text.split("\n")
-            masked = [line[:4] + "X" * len(line[4:]) for line in rest]
-            return Say("\n".join([first, *masked]), moment.usual.close)
-        if moment.stage is Stage.STARTTLS:
-            return UNKNOWN
-        return moment.usual
-
-
-def _without(reply: str, keyword: str) -> str:
-    """The multi-line EHLO reply less one keyword, its last line marked as last again."""
-    texts = [line[4:] for line in reply.split("\n")]
-    kept = [t for i, t in enumerate(texts) if i == 0 or t.split(" ")[0].upper() != keyword]
-    *some, last = kept
-    return "\n".join([*(f"250-{text}" for text in some), f"250 {last}"])

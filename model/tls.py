@@ -28,8 +28,15 @@ class Flaw(StrEnum):
     SELF_SIGNED = "self-signed"
     UNKNOWN_CA = "unknown-ca"
     MISSING_INTERMEDIATE = "missing-intermediate"
+
+
+class Handshake(StrEnum):
+    """How a host shakes hands, whatever certificate it has."""
+
+    USUAL = "usual"
+    """TLS 1.2 and 1.3, with OpenSSL's own choice of ciphers."""
     NO_COMMON_VERSION = "no-common-version"
-    """Not the certificate, the handshake: the host speaks no version that anyone offers."""
+    """The host speaks no version that anyone offers, and says so by an alert."""
 
 
 BAD_CHAIN = frozenset(

@@ -1,6 +1,6 @@
 """Everything seen of one scenario, with the names and addresses it was given."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -36,13 +36,13 @@ class Placement:
 class Trace:
     """The evidence: what was sent, where the scenario was, and every event in order.
 
-    `lifetime` is the message's lifetime in seconds by the agent's clock; `sealed` tells whether
+    `sent` is what was handed in for each recipient; `lifetime` is the message's lifetime in seconds by the agent's clock; `sealed` tells whether
     SYNs could be seen.
     """
 
     scenario: str
     placement: Placement
-    sent: bytes
+    sent: Mapping[str, bytes]
     lifetime: float
     sealed: bool
     events: tuple[Event, ...]

@@ -33,6 +33,8 @@ class Law(StrEnum):
     NDR_IN_TIME = "ndr-in-time"
     INTACT = "intact"
     CONFINED = "confined"
+    UNAMBIGUOUS = "unambiguous"
+    GREETS_AGAIN = "greets-again"
 
 
 class Holds(StrEnum):

@@ -49,7 +49,8 @@ def attachments(judgement: Judgement, trace: Trace) -> Iterator[tuple[str, str]]
     yield "place", "\n".join([f"domain: {placed.domain}", sender, *hosts])
     broken = [law for law, holds in judgement.laws.items() if holds is Holds.BROKEN]
     if broken:
-        yield "message as sent", trace.sent.decode("utf-8", "replace")
+        sent = next(iter(trace.sent.values()), b"")
+        yield "message as sent", sent.decode("utf-8", "replace")
 
 
 def timeline(events: tuple[Event, ...]) -> str:

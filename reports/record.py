@@ -3,7 +3,7 @@
 from typing import Any
 
 from model.events import Reported
-from model.expect import Delivers, Expires, Recovers
+from model.expect import main_failure
 from model.failure import Cause
 from model.report import Report, State
 from model.scenario import Scenario
@@ -35,15 +35,8 @@ def record_of(
 
 def cause_of(scenario: Scenario) -> Cause | None:
     """The failure that a scenario stands for; None for a healthy one."""
-    expect = scenario.expect
-    match expect:
-        case Delivers():
-            return None
-        case Recovers():
-            return expect.first.cause
-        case Expires():
-            return expect.last.cause
-    return expect.cause
+    found = main_failure(scenario.expect)
+    return found.cause if found else None
 
 
 def _reports(trace: Trace | None) -> list[Report]:

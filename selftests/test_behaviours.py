@@ -5,27 +5,18 @@ from typing import Any
 
 import pytest
 
-from model.smtp import (
-    Behaviour,
+from model.behaviours import (
     CutAt,
     CutBody,
-    HangUp,
     KeepThenCut,
-    Listen,
     MaskCapabilities,
     MaskGreeting,
-    Moment,
-    Negotiate,
     Reply,
-    Say,
-    Send,
     SendAt,
-    Stage,
-    Stall,
     StallAt,
     Withhold,
-    decide,
 )
+from model.smtp import Behaviour, HangUp, Listen, Moment, Negotiate, Say, Send, Stage, Stall, decide
 
 EHLO = "250-mx1\n250-SIZE 1000\n250-STARTTLS\n250 HELP"
 USUAL: dict[Stage, Say | Listen | Negotiate] = {

@@ -8,7 +8,7 @@ from catalogue import CATALOGUE, CHAPTERS, BadCatalogue, dialects, flaws, index
 from catalogue.control import OPENING
 from catalogue.dialects import BadDialect, read
 from lab.pace import PACES
-from model.expect import Delivers
+from model.expect import Delivers, failures, ways
 from model.failure import REASONS, Cause, Failure
 from model.judge import describe, expected_codes
 from model.scenario import Connector, Host, Scenario
@@ -60,14 +60,14 @@ def test_an_id_that_names_a_setting_has_it() -> None:
 
 def test_every_reason_is_used_or_spoken_of() -> None:
     """No reason stands in the list that no scenario is about."""
-    used = {(c.failure, c.reason) for s in ALL if (c := cause_of(s))}
-    tolerated = {
-        (s.expect.or_fails.failure, s.expect.or_fails.reason)
+    used = {
+        (fails.cause.failure, fails.cause.reason)
         for s in ALL
-        if isinstance(s.expect, Delivers) and s.expect.or_fails
+        for way in ways(s.expect)
+        for fails in failures(way)
     }
 
-    assert {(f, r) for f, reasons in REASONS.items() for r in reasons} == used | tolerated
+    assert {(f, r) for f, reasons in REASONS.items() for r in reasons} == used
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from cryptography import x509
 
 from fakes.pki import WRONG_NAME, Pki
-from model.tls import Flaw
+from model.tls import Flaw, Handshake
 
 NAME = "mx1.pki.test"
 
@@ -180,7 +180,7 @@ def test_a_certificate_needs_a_name(pki: Pki) -> None:
 @pytest.fixture
 def old_host(pki: Pki) -> Iterator[int]:
     """The port of a host on 127.0.9.1 that speaks old versions only, to one client."""
-    context = pki.context(Flaw.NO_COMMON_VERSION, (NAME,))
+    context = pki.context(Flaw.VALID, (NAME,), handshake=Handshake.NO_COMMON_VERSION)
     listener = socket.create_server(("127.0.9.1", 0))
     listener.settimeout(20)
 

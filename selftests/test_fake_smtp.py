@@ -13,22 +13,19 @@ from fakes.pki import Pki
 from fakes.raw import RawHost
 from fakes.sink import Sink
 from fakes.smtp import MailHost
-from model.events import Accepted, Closed, Did, Encrypted, Heard, Returned, TlsFailed
-from model.smtp import (
-    Behaviour,
+from model.behaviours import (
     CutAt,
     CutBody,
     KeepThenCut,
     MaskCapabilities,
     MaskGreeting,
     Reply,
-    Say,
-    Send,
     SendAt,
-    Stage,
     StallAt,
     Withhold,
 )
+from model.events import Accepted, Closed, Did, Encrypted, Heard, Returned, TlsFailed
+from model.smtp import Behaviour, Say, Send, Stage
 from model.tls import Flaw
 from selftests.witness import Notebook
 
@@ -352,8 +349,6 @@ def test_the_sink_files_returned_mail_by_sender(pki: Pki) -> None:
         notes = Notebook()
         sink = Sink(
             notes,
-            "",
-            "sink",
             "mx.home.test",
             IP,
             PORT,

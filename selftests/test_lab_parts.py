@@ -10,12 +10,14 @@ import pytest
 from catalogue import CATALOGUE
 from catalogue.control import CLOSING, OPENING
 from fakes.reach import NOWHERE
+from fixtures.runs import CONTROLS, WHOLE
 from fixtures.shards import plain, shard
 from lab.journal import Journal
 from lab.pace import PACES
 from lab.plan import place_all
 from lab.setups import arrange, unsupported
 from model.events import Knocked, Strayed
+from model.expect import expires
 from model.ndr import read_notices
 from model.tls import Tls
 from selftests.worlds import ndr, stored
@@ -69,13 +71,13 @@ def test_placing_turns_relative_names_into_a_route() -> None:
     assert literal.route.smart_hosts == (f"[{NOWHERE}]",)
     strict = route("tls.valid.under-domain").route
     assert (strict.tls, strict.tls_domain) == (Tls.DOMAIN, "mx1.tls-valid-under-domain.test")
-    assert route("expiry.null-sender").envelope.sender == ""
+    assert route("expiry.null-sender").envelopes[0].sender == ""
 
 
 def test_the_message_has_dots_to_stuff_and_only_crlf() -> None:
     room = SomeRoom(sealed=True)
     placed = place_all([OPENING], room, "198.18.0.0/15", {OPENING.id: DAY})[0]  # type: ignore[arg-type]
-    content = placed.envelope.content
+    content = placed.envelopes[0].content
 
     assert b"\r\n.0" in content
     assert content.endswith(b"\r\n")
@@ -86,8 +88,8 @@ def test_with_a_clock_everything_runs_in_one_lab() -> None:
     target: Any = SomeTarget(frozenset(Capability))
     setups = arrange(
         list(CATALOGUE.values()),
-        OPENING,
-        CLOSING,
+        CONTROLS,
+        WHOLE,
         target,
         2 * DAY,
         FAST,
@@ -96,7 +98,8 @@ def test_with_a_clock_everything_runs_in_one_lab() -> None:
     assert len(setups) == 1
     order = setups[0].order
     assert order.scenarios[0] is OPENING
-    assert order.closing == (CLOSING,)
+    assert order.last is CLOSING
+    assert [s.id for s in order.closing] == [f"{name}.closing" for name in CONTROLS]
     assert order.lifetimes["expiry.after-24-hours"] == DAY
     assert order.lifetimes["expiry.connection-refused"] == 2 * DAY
 
@@ -105,8 +108,8 @@ def test_without_a_clock_expiry_goes_to_labs_with_short_lives() -> None:
     target: Any = SomeTarget(frozenset({Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE}))
     setups = arrange(
         list(CATALOGUE.values()),
-        OPENING,
-        CLOSING,
+        CONTROLS,
+        WHOLE,
         target,
         5 * DAY,
         FAST,
@@ -115,7 +118,7 @@ def test_without_a_clock_expiry_goes_to_labs_with_short_lives() -> None:
 
     assert set(by_life) == {5 * DAY, FAST.short_life, FAST.short_life / 2}
     assert by_life[FAST.short_life / 2].wanted == {"expiry.after-24-hours"}
-    assert not any(name.startswith("expiry") for name in by_life[5 * DAY].wanted)
+    assert not any(expires(CATALOGUE[name].expect) for name in by_life[5 * DAY].wanted)
     assert all(setup.order.scenarios[0] is OPENING for setup in setups)
 
 

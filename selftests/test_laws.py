@@ -2,10 +2,10 @@
 
 import pytest
 
-from model.events import Asked, Elapsed, Heard, Strayed
+from model.events import Asked, Elapsed, Encrypted, Heard, Strayed
 from model.laws import check
 from model.report import State
-from model.scenario import Connector, Host, Mail, Scenario
+from model.scenario import Alike, Connector, Host, Mail, Scenario
 from model.smtp import Stage
 from model.tls import Flaw, Tls
 from model.trace import Trace
@@ -30,6 +30,8 @@ EXPIRED = scenario(
     connector=Connector(tls=Tls.CERTIFICATE), hosts=(Host(certificate=Flaw.EXPIRED),)
 )
 RELAYED = scenario(connector=Connector(smart_hosts=("mx1",)))
+LITERAL = scenario(connector=Connector(smart_hosts=("[mx1]",)))
+ODD = scenario(mail=Mail(alike=Alike.LINES))
 NULL = scenario(mail=Mail(null_sender=True))
 
 
@@ -38,9 +40,14 @@ def line(stage: Stage, tls: bool) -> Heard:
     return Heard(0.8, "mx1", 1, stage, f"{stage}", tls)
 
 
-def asked(name: str) -> Asked:
-    """The agent asks for MX records."""
-    return Asked(0.2, name, "MX", "udp", "MX 10 mx1.x-y.test", spoiled=False)
+def secured(flaw: Flaw = Flaw.VALID) -> Encrypted:
+    """A handshake has succeeded, with what certificate ever."""
+    return Encrypted(0.7, "mx1", 1, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "", flaw)
+
+
+def asked(name: str, qtype: str = "MX") -> Asked:
+    """The agent asks for records."""
+    return Asked(0.2, name, qtype, "udp", "MX 10 mx1.x-y.test", spoiled=False)
 
 
 HOLD: list[tuple[str, Law, Scenario, Trace]] = [
@@ -73,6 +80,14 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         trace(deferred(), Elapsed(2.0, 160.0), ndr(at=3.0)),
     ),
     ("behind a Received", Law.INTACT, GOOD, trace(stored(b"Received: by a;\r\n x\r\n" + SENT))),
+    ("dots doubled", Law.UNAMBIGUOUS, GOOD, trace(stored(wire=b"..\r\na.\r\n..x\r\n"))),
+    (
+        "EHLO inside TLS",
+        Law.GREETS_AGAIN,
+        GOOD,
+        trace(secured(), line(Stage.EHLO, tls=True), line(Stage.MAIL, tls=True)),
+    ),
+    ("line ends mended", Law.INTACT, ODD, trace(stored(SENT.replace(b"\r\n", b"\n")))),
     ("nothing strayed", Law.CONFINED, GOOD, trace()),
     ("asked for the MX", Law.CONFINED, GOOD, trace(asked("x-y.test."))),
     ("asked for a smart host's MX", Law.CONFINED, RELAYED, trace(asked("mx1.x-y.test."))),
@@ -93,7 +108,12 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
     ),
     ("MAIL in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.MAIL, tls=False))),
     ("body in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.DOT, tls=False))),
-    ("RCPT to a host to be refused", Law.NO_CLEAR_TEXT, EXPIRED, trace(line(Stage.RCPT, tls=True))),
+    (
+        "RCPT to a host to be refused",
+        Law.NO_CLEAR_TEXT,
+        EXPIRED,
+        trace(secured(Flaw.EXPIRED), line(Stage.RCPT, tls=True)),
+    ),
     ("450 with 5.4.316", Law.CODE_CLASS, GOOD, trace(deferred(450, "5.4.316"))),
     ("deferred with 5.1.1", Law.CODE_CLASS, GOOD, trace(deferred(0, "5.1.1"))),
     ("returned with 4.4.1", Law.CODE_CLASS, GOOD, trace(said(State.RETURNED, 0, "4.4.1"))),
@@ -119,6 +139,16 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
     ("cut short", Law.INTACT, GOOD, trace(stored(SENT[:-4]))),
     ("a tail", Law.INTACT, GOOD, trace(stored(SENT + b"-- \r\nad\r\n"))),
     ("text put in front", Law.INTACT, GOOD, trace(stored(b"Hello\r\n" + SENT))),
+    ("asked for a literal's name", Law.CONFINED, LITERAL, trace(asked("mx1.x-y.test.", "A"))),
+    ("a lone dot between LF", Law.UNAMBIGUOUS, GOOD, trace(stored(wire=b"a\n.\nb\r\n"))),
+    ("a lone dot between CR", Law.UNAMBIGUOUS, GOOD, trace(stored(wire=b"a\r.\rb\r\n"))),
+    ("a lone dot before CR CRLF", Law.UNAMBIGUOUS, GOOD, trace(stored(wire=b"a\r\n.\r\r\nb"))),
+    (
+        "MAIL as first line inside TLS",
+        Law.GREETS_AGAIN,
+        GOOD,
+        trace(secured(), line(Stage.MAIL, tls=True)),
+    ),
     ("strayed", Law.CONFINED, GOOD, trace(Strayed(1.0, "DNS elsewhere.test MX"))),
     ("past the smart host", Law.CONFINED, RELAYED, trace(asked("x-y.test."))),
 ]

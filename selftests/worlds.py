@@ -32,7 +32,7 @@ def trace(
     *events: Event, place: Placement = PLACE, lifetime: float = 100.0, sealed: bool = True
 ) -> Trace:
     """A trace of these events, submitted at second 0."""
-    return Trace("x.y", place, SENT, lifetime, sealed, (Submitted(0.0, "Q1"), *events))
+    return Trace("x.y", place, {RECIPIENT: SENT}, lifetime, sealed, (Submitted(0.0, "Q1"), *events))
 
 
 def deferred(smtp: int = 450, enhanced: str = "4.4.316", text: str = "mx1.x-y.test") -> Reported:
@@ -46,10 +46,14 @@ def said(state: State, smtp: int = 0, enhanced: str = "", at: float = 1.0) -> Re
 
 
 def stored(
-    content: bytes = SENT, host: str = "mx1", tls: bool = True, acknowledged: bool = True
+    content: bytes = SENT,
+    host: str = "mx1",
+    tls: bool = True,
+    acknowledged: bool = True,
+    wire: bytes = b"",
 ) -> Accepted:
     """A host has the message."""
-    return Accepted(1.0, host, 1, SENDER, (RECIPIENT,), content, tls, acknowledged)
+    return Accepted(1.0, host, 1, SENDER, (RECIPIENT,), content, tls, acknowledged, wire)
 
 
 def connected(host: str = "mx1") -> Connected:

@@ -24,6 +24,10 @@ from model.timers import Timers
 from model.tls import Tls
 
 
+class NotTaken(Exception):
+    """The agent refused a message at its own door; the message of this is what it replied."""
+
+
 class Capability(StrEnum):
     """What an agent can do beyond delivering mail by MX; lacking one makes scenarios unsupported."""
 
@@ -98,7 +102,7 @@ class Target(Protocol):
     def submit(self, envelope: Envelope) -> str:
         """Hand in a message by the agent's own door; its queue id, as far as it tells one.
 
-        Raises AgentDied if it does not take it.
+        Raises NotTaken if the agent refuses it, AgentDied if it does not answer.
         """
 
     def reports(self) -> Iterator[Report]:
@@ -157,14 +161,32 @@ def names() -> list[str]:
 
 
 def submit_by_smtp(host: str, port: int, envelope: Envelope, timeout: float) -> str:
-    """Hand a message in over SMTP, for agents whose door is a port; the text after the 250."""
+    """Hand a message in over SMTP, for agents whose door is a port; the text after the 250.
+
+    The content goes over the wire as it is, its dots doubled after CRLF (RFC 5321 section 4.5.2)
+    and nowhere else; smtplib's own `data` would mend its line ends. Raises NotTaken, OSError.
+    """
     with smtplib.SMTP(host, port, local_hostname="submitter.test", timeout=timeout) as client:
+        client.command_encoding = "utf-8"
         client.ehlo_or_helo_if_needed()
-        for code, reply in (
-            client.mail(envelope.sender),
-            *(client.rcpt(recipient) for recipient in envelope.recipients),
-            client.data(envelope.content),
-        ):
-            if code >= 300:
-                raise smtplib.SMTPResponseException(code, reply)
-        return reply.decode("ascii", "replace")
+        odd = not all(address.isascii() for address in (envelope.sender, *envelope.recipients))
+        _heed(client.mail(envelope.sender, ["SMTPUTF8", "BODY=8BITMIME"] if odd else []))
+        for recipient in envelope.recipients:
+            _heed(client.docmd(f"RCPT TO:<{recipient}>"))
+        _heed(client.docmd("DATA"), 354)
+        client.send(on_the_wire(envelope.content))
+        return _heed(client.getreply())
+
+
+def on_the_wire(content: bytes) -> bytes:
+    """Content with its dots doubled and the final dot behind it (RFC 5321 section 4.5.2)."""
+    body = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
+    dotted = body.replace(b"\r\n.", b"\r\n..")
+    return (b"." if dotted.startswith(b".") else b"") + dotted + b".\r\n"
+
+
+def _heed(answer: tuple[int, bytes], wanted: int = 250) -> str:
+    code, reply = answer
+    if code not in (wanted, 251):
+        raise NotTaken(f"{code} {reply.decode('ascii', 'replace')}")
+    return reply.decode("ascii", "replace")

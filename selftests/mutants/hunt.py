@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from catalogue import CATALOGUE, dialects
-from catalogue.control import CLOSING, OPENING
+from fixtures.runs import CONTROLS, WHOLE
 from lab.client import LabClient
 from lab.messages import Spec
 from lab.pace import PACES
@@ -65,7 +65,7 @@ def hunt(target: str, scope: tuple[str, ...], sealed: bool) -> Caught:
     runnable = [s for s in wanted if not unsupported(s, agent, sealed)]
     dialect = dialects.load(agent.dialect)
     caught: Caught = {}
-    for setup in arrange(runnable, OPENING, CLOSING, agent, dialect.lifetime, PACE):
+    for setup in arrange(runnable, CONTROLS, WHOLE, agent, dialect.lifetime, PACE):
         lab = LabClient(Spec(target, sealed, 0, PACE.name, setup.order), DEADLINE)
         try:
             judged = {s.id: judge(s, lab.trace(s.id), dialect) for s in runnable}
