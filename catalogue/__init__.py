@@ -6,7 +6,20 @@ label of its own; a scenario names only hosts that it has.
 
 from collections.abc import Iterable
 
-from catalogue import certificate, connect, control, dns, expiry, greeting, reply, session, tls
+from catalogue import (
+    certificate,
+    connect,
+    control,
+    dns,
+    expiry,
+    greeting,
+    hosts,
+    middlebox,
+    reply,
+    robustness,
+    session,
+    tls,
+)
 from model.expect import Delivers, Each, Recovers, ways
 from model.scenario import Scenario
 
@@ -18,7 +31,10 @@ CHAPTERS: dict[str, tuple[Scenario, ...]] = {
     "tls": tls.SCENARIOS,
     "certificate": certificate.SCENARIOS,
     "session": session.SCENARIOS,
+    "middlebox": middlebox.SCENARIOS,
     "reply": reply.SCENARIOS,
+    "hosts": hosts.SCENARIOS,
+    "robustness": robustness.SCENARIOS,
     "expiry": expiry.SCENARIOS,
 }
 """Every scenario by chapter, in the order of the report."""

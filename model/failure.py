@@ -18,6 +18,8 @@ class Failure(StrEnum):
     CLOSED_ABRUPTLY = "closed-abruptly"
     CERTIFICATE_INVALID = "certificate-invalid"
     PEER_REPLY = "peer-reply"
+    MESSAGE_UNSUITABLE = "message-unsuitable"
+    """The message cannot go as the host would have it: its size, its eighth bit, its addresses."""
 
 
 REASONS: dict[Failure, frozenset[str]] = {
@@ -31,6 +33,8 @@ REASONS: dict[Failure, frozenset[str]] = {
             "mx-host-nxdomain",
             "smart-host-nxdomain",
             "no-records",
+            "null-mx",
+            "loop",
         }
     ),
     Failure.CONNECTION_TIMED_OUT: frozenset({"silent", "unreachable"}),
@@ -42,6 +46,7 @@ REASONS: dict[Failure, frozenset[str]] = {
             "starttls-not-supported",
             "starttls-refused",
             "handshake-failed",
+            "protocol-violation",
         }
     ),
     Failure.CLOSED_ABRUPTLY: frozenset({"closed", "reset", "hang"}),
@@ -51,9 +56,12 @@ REASONS: dict[Failure, frozenset[str]] = {
             "certificate-not-yet-valid",
             "certificate-host-mismatch",
             "certificate-not-trusted",
+            "certificate-revoked",
+            "certificate-unusable",
         }
     ),
-    Failure.PEER_REPLY: frozenset({"transient", "permanent"}),
+    Failure.PEER_REPLY: frozenset({"transient", "permanent", "protocol-violation"}),
+    Failure.MESSAGE_UNSUITABLE: frozenset({"too-large", "not-convertible"}),
 }
 """Every reason a scenario or a dialect may name, by failure."""
 

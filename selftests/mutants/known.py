@@ -2,7 +2,23 @@
 
 from functools import partial
 
-from selftests.mutants import codes, custody, notices, secrecy, ways
+from selftests.mutants import (
+    codes,
+    custody,
+    in_certificate,
+    in_connect,
+    in_dns,
+    in_greeting,
+    in_hosts,
+    in_middlebox,
+    in_reply,
+    in_robustness,
+    in_session,
+    in_tls,
+    notices,
+    secrecy,
+    ways,
+)
 from selftests.mutants.mutant import Mutant
 from targets.reference.adapter import Adapter
 
@@ -12,6 +28,16 @@ MUTANTS: tuple[Mutant, ...] = (
     *custody.MUTANTS,
     *ways.MUTANTS,
     *secrecy.MUTANTS,
+    *in_certificate.MUTANTS,
+    *in_connect.MUTANTS,
+    *in_dns.MUTANTS,
+    *in_greeting.MUTANTS,
+    *in_hosts.MUTANTS,
+    *in_middlebox.MUTANTS,
+    *in_reply.MUTANTS,
+    *in_robustness.MUTANTS,
+    *in_session.MUTANTS,
+    *in_tls.MUTANTS,
 )
 """Every mutant."""
 
