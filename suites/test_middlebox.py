@@ -5,6 +5,6 @@ from fixtures.shards import scenarios
 
 
 @scenarios("middlebox")
-def test_dns(outcome: Outcome) -> None:
+def test_middlebox(outcome: Outcome) -> None:
     """The agent reports what the scenario is about, and breaks no law."""
     outcome.must_conform()

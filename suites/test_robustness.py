@@ -5,6 +5,6 @@ from fixtures.shards import scenarios
 
 
 @scenarios("robustness")
-def test_dns(outcome: Outcome) -> None:
+def test_robustness(outcome: Outcome) -> None:
     """The agent reports what the scenario is about, and breaks no law."""
     outcome.must_conform()
