@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fakes.pki import Pki
+from lab.governor import Governor
 from lab.life import Life
 from lab.pace import Pace
 from lab.plan import place_all
@@ -76,6 +77,7 @@ class Lab:
     def __init__(self, room: Room, network: str, pki: Pki, target: Target, pace: Pace) -> None:
         self.world = World(room, network, pki, pace.timers)
         self._room, self._network, self._pace = room, network, pace
+        self._governor = Governor(pace.launch)
         self._subject = Subject(target, self.world.journal, pace.start)
 
     async def run(self, order: Order) -> AsyncIterator[Settled]:
@@ -114,6 +116,7 @@ class Lab:
 
     async def _one(self, life: Life) -> Settled:
         """One life, or what broke it: trouble of its own, or the agent's death."""
+        await self._governor.admit()
         task, dead = asyncio.create_task(life.live()), self._subject.dead
         either: set[asyncio.Future[Any]] = {task, dead}
         try:

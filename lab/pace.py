@@ -16,13 +16,14 @@ from model.timers import Timers
 class Pace:
     """All durations in seconds.
 
-    `quiet` is how long nothing must happen before a scenario counts as settled; `patience` how
+    `launch` is the pause between two launches, `quiet` is how long nothing must happen before a scenario counts as settled; `patience` how
     long one step of a scenario may take; `start` how long an agent may take to start;
     `short_life` stands for 48 hours where time cannot be let pass.
     """
 
     name: str
     timers: Timers
+    launch: float
     quiet: float
     patience: float
     start: float
@@ -33,10 +34,14 @@ class Pace:
         return replace(self.timers, lifetime=lifetime, retry=retry)
 
 
+LAUNCH = 0.004
+"""Seconds. What one launch costs lab and agent is a few times this: the governor sees to the rest."""
+
+
 def _pace(name: str, dns: float, connect: float, reply: float, short_life: float) -> Pace:
     timers = Timers(dns, connect, reply, lifetime=48 * HOUR, retry=HOUR)
     patience = 4 * dns + 3 * connect + 4 * reply + 10
-    return Pace(name, timers, 0.3, patience, start=30, short_life=short_life)
+    return Pace(name, timers, LAUNCH, 0.3, patience, start=30, short_life=short_life)
 
 
 PACES = {
