@@ -24,6 +24,7 @@ leans on one private seam of asyncio's, `SSLProtocol._on_handshake_complete`.
 
 import asyncio
 import collections
+import functools
 import socket
 import ssl
 import struct
@@ -435,7 +436,7 @@ class Session(asyncio.Protocol):
         )
 
     def _say(self, text: str) -> None:
-        self._transport.write(text.replace("\n", "\r\n").encode() + b"\r\n")
+        self._transport.write(_octets(text))
 
     def _hang_up(self, action: HangUp) -> None:
         if self._over:
@@ -510,6 +511,12 @@ class Secured(sslproto.SSLProtocol):
 def remember_sni(secured: Any, name: str | None, context: ssl.SSLContext) -> None:
     """Keep the name that the client asked for where the session finds it."""
     secured.offered_sni = name or ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _octets(text: str) -> bytes:
+    """A reply as it goes over the wire."""
+    return text.replace("\n", "\r\n").encode() + b"\r\n"
 
 
 def _shown(octets: bytes) -> str:

@@ -11,6 +11,7 @@ States: not greeted -> greeted -> sender known -> recipients known -> content, a
 offer is refused (555), so a client that uses what it was not offered is found out.
 """
 
+import functools
 import re
 from dataclasses import dataclass, field
 
@@ -56,6 +57,15 @@ _NEEDS |= {"REQUIRETLS": "REQUIRETLS", "AUTH": "AUTH", "MT-PRIORITY": "MT-PRIORI
 """The EHLO keyword that each parameter needs (RFC 1870, 6152, 6531, 3461, 8689, 4954, 6710)."""
 
 
+@functools.lru_cache(maxsize=16384)
+def honest(name: str, stage: Stage, tls: bool) -> Say:
+    """What a blameless host of that name says where nothing is wrong."""
+    text = HONEST[stage].format(name=name)
+    if stage is Stage.EHLO and not tls:
+        text = text.replace("\n250 HELP", "\n250-STARTTLS\n250 HELP")
+    return Say(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Mail:
     """A message with its envelope; `wire` is the content with its dots still doubled."""
@@ -98,10 +108,7 @@ class Transaction:
         wrong = self._wrong(stage, line, tls)
         if wrong is not None:
             return wrong
-        text = HONEST[stage].format(name=self.name)
-        if stage is Stage.EHLO and not tls:
-            text = text.replace("\n250 HELP", "\n250-STARTTLS\n250 HELP")
-        return Say(text)
+        return honest(self.name, stage, tls)
 
     def _wrong(self, stage: Stage, line: str, tls: bool) -> Action | None:
         """What a blameless host objects to."""

@@ -33,6 +33,7 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._pages: dict[str, Page] = {}
         self._settled: set[str] = set()
+        self._time_has_passed = False
         self.strays: list[str] = []
 
     def open(self, label: str) -> None:
@@ -47,18 +48,25 @@ class Journal:
     def saw(self, label: str, event: Event) -> None:
         """Append an event and wake who waits."""
         if page := self._pages.get(label):
-            page.events.append(event)
-            page.changed.set()
-            if label in self._settled and isinstance(event, Accepted | Returned):
+            if label not in self._settled:
+                page.events.append(event)
+                page.changed.set()
+            elif isinstance(event, Accepted | Returned) and not self._time_has_passed:
                 self.strays.append(f"mail of {label} after it had settled: {describe(event)}")
 
-    def settle(self, label: str) -> None:
-        """From now on no mail of the scenario may arrive."""
+    def settle(self, label: str) -> tuple[Event, ...]:
+        """Close the scenario's page, and give its events away.
+
+        From now on no mail of the scenario may arrive, and nothing is kept of what still does.
+        """
         self._settled.add(label)
+        page = self._pages[label]
+        events, page.events = tuple(page.events), []
+        return events
 
     def let_time_pass(self) -> None:
         """From now on what is still queued may expire, and return."""
-        self._settled.clear()
+        self._time_has_passed = True
 
     def strayed(self, what: str) -> None:
         """Note something that belongs to no scenario, on every page whose label it names."""

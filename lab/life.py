@@ -60,18 +60,18 @@ class Life:
     async def live(self) -> Trace:
         """From launch to trace."""
         self._journal.open(self._label)
-        await asyncio.gather(*(self._submit(one) for one in self._placed.envelopes))
+        envelopes = self._placed.envelopes
+        await asyncio.gather(*(self._submit(one) for one in envelopes))
         self._submitted = self._now()
         if self._queue_ids:
             await self._follow()
-        self._journal.settle(self._label)
         return Trace(
             scenario=self.id,
             placement=self._placed.placement,
-            sent={r: e.content for e in self._placed.envelopes for r in e.recipients},
+            sent={r: e.content for e in envelopes for r in e.recipients},
             lifetime=self.lifetime,
             sealed=self._world.room.sealed,
-            events=self._events(),
+            events=self._journal.settle(self._label),
         )
 
     async def _submit(self, envelope: Envelope) -> None:

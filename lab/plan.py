@@ -22,12 +22,23 @@ HOME = "home.test"
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A scenario with its place, its route and its messages."""
+    """A scenario with its place and its route; its messages are written when they are asked for."""
 
     scenario: Scenario
     placement: Placement
     route: Route
-    envelopes: tuple[Envelope, ...]
+
+    @property
+    def envelopes(self) -> tuple[Envelope, ...]:
+        """The messages, the same each time; not kept, since large ones add up."""
+        return tuple(
+            _envelope(
+                self.scenario,
+                self.placement,
+                tuple(f"{name}@{self.placement.domain}" for name in names),
+            )
+            for names in self.scenario.mail.envelopes
+        )
 
 
 def place_all(
@@ -66,11 +77,7 @@ def _place(scenario: Scenario, addresses: Iterator[str], room: Room, lifetime: f
         hosts=hosts,
         port=room.smtp_port,
     )
-    envelopes = tuple(
-        _envelope(scenario, placement, tuple(f"{name}@{domain}" for name in names))
-        for names in scenario.mail.envelopes
-    )
-    return Placed(scenario, placement, _route(scenario, placement, lifetime), envelopes)
+    return Placed(scenario, placement, _route(scenario, placement, lifetime))
 
 
 def _route(scenario: Scenario, placement: Placement, lifetime: float) -> Route:

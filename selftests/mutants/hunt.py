@@ -7,7 +7,7 @@ trace. Labs mostly wait, so a few share the processors; too many at once would l
 answer come too late for an agent's time-outs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from lab.setups import arrange, unsupported
 from model.judge import judge
 from model.verdict import Holds, Judgement, Law, Verdict
 from selftests.mutants.known import target_of
-from selftests.mutants.mutant import Mutant, matches
+from selftests.mutants.mutant import Mutant, matches, words
 from targets.base import load
 
 AT_ONCE = 6
@@ -61,7 +61,7 @@ def hunt(target: str, scope: tuple[str, ...], sealed: bool) -> Caught:
     Raises LabBroken: a mutant is wrong, but never dead.
     """
     agent = load(target)
-    wanted = [s for s in CATALOGUE.values() if matches(s.id, scope)]
+    wanted = [s for s in CATALOGUE.values() if matches(s, scope)]
     runnable = [s for s in wanted if not unsupported(s, agent, sealed)]
     dialect = dialects.load(agent.dialect)
     caught: Caught = {}
@@ -94,12 +94,13 @@ def complaints(mutant: Mutant, caught: Caught, sealed: bool) -> Sequence[str]:
     failed = any(catch.verdict is Verdict.FAIL for catch in caught.values())
     found = [] if failed else ["nothing objects to it"]
     for scenario, catch in caught.items():
-        if not matches(scenario, mutant.caught_by):
+        if not matches(CATALOGUE[scenario], mutant.caught_by):
             found.append(f"{scenario} objects too: {catch.observed}")
         if sealed and catch.verdict is not Verdict.FAIL:
             found.append(f"{scenario} is {catch.verdict}: {catch.observed}")
-    idle = [g for g in mutant.caught_by if not any(matches(s, (g,)) for s in caught)]
-    found += [f"nothing of {glob} objects" for glob in idle]
+    objecting = [CATALOGUE[name] for name in caught]
+    idle = [one for one in mutant.caught_by if not any(matches(s, (one,)) for s in objecting)]
+    found += [f"nothing of {words(one)} objects" for one in idle]
     if mutant.law and not any(mutant.law in catch.laws for catch in caught.values()):
         found.append(f"the law {mutant.law} is never broken")
     return found
@@ -108,3 +109,11 @@ def complaints(mutant: Mutant, caught: Caught, sealed: bool) -> Sequence[str]:
 def _catch(judged: Judgement) -> Catch:
     broken = frozenset(law for law, holds in judged.laws.items() if holds is Holds.BROKEN)
     return Catch(judged.verdict, broken, judged.observed)
+
+
+def catches(hunts: Mapping[str, Caught]) -> dict[str, list[str]]:
+    """The mutants that each scenario catches, whether any or not."""
+    return {
+        scenario: [name for name, caught in hunts.items() if scenario in caught]
+        for scenario in CATALOGUE
+    }

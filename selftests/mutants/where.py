@@ -1,0 +1,90 @@
+"""Where a mutant may be caught, said by what a scenario is about and not by its id.
+
+A wrong agent that spoils every delivery is caught wherever mail arrives, and a list of such
+scenarios would be out of date with every new one.
+"""
+
+from collections.abc import Callable
+
+from model.expect import Delivers, Expires, Fails, Recovers, Turns, failures, ways
+from model.failure import Failure
+from model.scenario import Scenario
+from model.smtp import Stage
+from model.tls import Tls
+
+Where = Callable[[Scenario], bool]
+
+
+def arrives(scenario: Scenario) -> bool:
+    """Mail is delivered, at once or later, or may be."""
+    return any(isinstance(way, Delivers | Recovers) for way in ways(scenario.expect))
+
+
+def fails(scenario: Scenario) -> bool:
+    """An attempt fails, or may."""
+    return any(failures(way) for way in ways(scenario.expect))
+
+
+def is_refused_for_good(scenario: Scenario) -> bool:
+    """Mail is given up at once, or may be: the host said 5yz, or it can go nowhere."""
+    final = {"permanent", "null-mx", "loop", "too-large", "not-convertible", "domain-nxdomain"}
+    return any(f.cause.reason in final for way in ways(scenario.expect) for f in failures(way))
+
+
+def is_kept(scenario: Scenario) -> bool:
+    """A failure passes, so that mail waits for another attempt, or may."""
+    final = {"permanent", "null-mx", "loop", "too-large", "not-convertible"}
+    kinds = Fails | Recovers | Turns | Expires
+    return any(
+        isinstance(way, kinds) and failures(way)[0].cause.reason not in final
+        for way in ways(scenario.expect)
+    )
+
+
+def fails_by(*kinds: Failure) -> Where:
+    """An attempt fails with one of these, or may."""
+    return lambda s: any(f.cause.failure in kinds for way in ways(s.expect) for f in failures(way))
+
+
+def fails_for(*reasons: str) -> Where:
+    """An attempt fails for one of these reasons, or may."""
+    return lambda s: any(f.cause.reason in reasons for way in ways(s.expect) for f in failures(way))
+
+
+def expires(scenario: Scenario) -> bool:
+    """It is about the end of the queue."""
+    return any(isinstance(way, Expires) for way in ways(scenario.expect))
+
+
+def goes_by_mx(scenario: Scenario) -> bool:
+    """No smart host is in force."""
+    return not scenario.connector.way
+
+
+def goes_by_smart_host(scenario: Scenario) -> bool:
+    """A smart host is in force."""
+    return bool(scenario.connector.way)
+
+
+def demands_tls(scenario: Scenario) -> bool:
+    """The connector wants TLS."""
+    return scenario.connector.demands is not Tls.NONE
+
+
+def has_several_hosts(scenario: Scenario) -> bool:
+    """There is more than one address to try."""
+    return len(scenario.hosts) > 1
+
+
+def both(*conditions: Where) -> Where:
+    """All of several conditions."""
+    return lambda s: all(condition(s) for condition in conditions)
+
+
+def acts_at(*stages: Stage) -> Where:
+    """A host's behaviour is for one of these stages."""
+    return lambda s: any(
+        getattr(getattr(b, "behaviour", b), "at", None) in stages
+        for host in s.all_hosts
+        for b in host.behaviours
+    )
