@@ -229,6 +229,7 @@ class Session(asyncio.Protocol):
     def drop(self) -> None:
         """End the connection because the lab ends."""
         if self._raw is not None:
+            self._by = "host"
             self._raw.abort()
 
     def _pump(self) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from model.dns import Zone
 from model.expect import Delivers, Expectation
 from model.rule import Rule
-from model.smtp import Action, Behaviour
+from model.smtp import Action, Behaviour, Stage
 from model.tls import Flaw, Handshake, Tls
 
 HOUR = 3600.0
@@ -140,6 +140,8 @@ class Scenario:
     change: Change | None = None
     most_connections: int = 0
     """How many connections the first attempt may make in all; 0: any number."""
+    fault_at: tuple[Stage, ...] = ()
+    """Where the fault is, if the hosts do more than that: at one of these it must have been met."""
 
     @property
     def chapter(self) -> str:

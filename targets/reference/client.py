@@ -67,7 +67,9 @@ class Session:
         self._wire = Wire(asyncio.get_running_loop())
         self._capabilities: frozenset[str] = frozenset()
         self.lost = False
-        """Whether it can carry nothing more: broken, not understood, or closed by a 421."""
+        """Whether the connection has broken, or the peer cannot be understood."""
+        self.closing = False
+        """Whether the peer has said that it closes the connection."""
 
     # Before the transaction
 
@@ -197,9 +199,10 @@ class Session:
         self._want(await self._say(Stage.RSET, "RSET"), 250, Stage.RSET)
 
     async def leave(self) -> None:
-        """Say QUIT, whatever comes of it, and close."""
+        """Say QUIT, whatever comes of it, and close; to a peer that is lost say nothing."""
         try:
-            await self._say(Stage.QUIT, "QUIT")
+            if not self.lost:
+                await self._say(Stage.QUIT, "QUIT")
         except Broken:
             pass
         finally:
@@ -239,7 +242,7 @@ class Session:
         except OSError as error:
             self._break(stage, _kind_of_loss(error), cause=error)
         reply = Reply(code, text)
-        self.lost = self.lost or code == CLOSING
+        self.closing = self.closing or code == CLOSING
         if not 200 <= code < 600:
             self._break(stage, Kind.GARBAGE, reply)
         return reply

@@ -137,7 +137,7 @@ class Courier:
         """One transaction, over a kept session if there is one that holds."""
         kept = await self._keep.take(route, server)
         if kept is not None:
-            with contextlib.suppress(Broken):  # it was dead, and nothing has been said on it
+            with contextlib.suppress(Broken):  # it was dead: the message begins anew
                 return await self._transact(kept, sender, recipients, content, route)
         session = await self._fresh(server, route)
         return await self._transact(session, sender, recipients, content, route)
@@ -164,7 +164,7 @@ class Courier:
         except BaseException:
             session.abort()
             raise
-        if route.reuses and not session.lost:
+        if route.reuses and not (session.lost or session.closing):
             self._keep.put(route, session)
         else:
             self._leave(session)
