@@ -52,3 +52,12 @@ CN_FALLBACK = Rule(
     POLICY,
     "without a dNSName the common name may be looked at as a last resort",
 )
+
+# session
+TIME_OUT = Rule("RFC 5321", "4.5.3.2", MUST, "a reply is waited for until its time-out is over")
+ONE_BY_ONE = Rule(
+    "RFC 5321", "4.5.3.2", MUST, "each command has a time-out of its own, the transaction has none"
+)
+SHUTS_DOWN = Rule(
+    "RFC 5321", "4.2.3", MUST, "a server that shuts down may say 421 to any command; 4yz: try again"
+)

@@ -35,7 +35,18 @@ from typing import Any, Protocol
 
 from fakes.transaction import Transaction
 from fakes.witness import Witness
-from model.events import Accepted, Closed, Connected, Did, Encrypted, Event, Heard, TlsFailed
+from model.events import (
+    FALLS_SILENT,
+    STOPS_READING,
+    Accepted,
+    Closed,
+    Connected,
+    Did,
+    Encrypted,
+    Event,
+    Heard,
+    TlsFailed,
+)
 from model.smtp import (
     Action,
     Behaviour,
@@ -131,7 +142,13 @@ class MailHost:
         self.witness.saw(self.label, event)
 
     def choose(
-        self, stage: Stage, usual: Action, tls: bool, octets: int = 0, line: str = ""
+        self,
+        stage: Stage,
+        usual: Action,
+        tls: bool,
+        octets: int = 0,
+        line: str = "",
+        carried: int = 0,
     ) -> tuple[Action, bool]:
         """The action at a stage, and whether a behaviour had its hand in it."""
         if stage is not Stage.BODY:
@@ -139,7 +156,7 @@ class MailHost:
         if not self.behaviours:
             return usual, False
         visit = self.visits[stage]
-        moment = Moment(stage, visit, usual, tls, octets, len(self.sessions), line)
+        moment = Moment(stage, visit, usual, tls, octets, len(self.sessions), line, carried)
         action = decide(self.behaviours, moment)
         return action, action != usual
 
@@ -163,6 +180,7 @@ class Session(asyncio.Protocol):
         self._deaf = False
         self._idle = False
         self._in_body = False
+        self._carried = 0
         self._buffer = bytearray()
         self._searched = 0
         self._noted = 0
@@ -212,6 +230,7 @@ class Session(asyncio.Protocol):
     def drop(self) -> None:
         """End the connection because the lab ends."""
         if self._raw is not None:
+            self._by = "host"
             self._raw.abort()
 
     def _pump(self) -> None:
@@ -297,16 +316,26 @@ class Session(asyncio.Protocol):
     def _may_go_on(self) -> bool:
         """Ask the behaviours how they like the body so far."""
         octets = len(self._buffer)
-        action, spoiled = self.host.choose(Stage.BODY, Listen(), self._encrypted, octets)
-        if isinstance(action, Listen):
-            return True
-        deed = "* stops reading" if isinstance(action, Stall) else "* closes"
-        self._did(Stage.BODY, f"{deed} after {octets} octets of body", spoiled)
-        if isinstance(action, HangUp):
-            self._hang_up(action)
-        else:
-            self._idle = True
-            self._transport.pause_reading()
+        action, spoiled = self.host.choose(
+            Stage.BODY, Listen(), self._encrypted, octets, carried=self._carried
+        )
+        match action:
+            case Listen():
+                return True
+            case Say(text):
+                self._did(Stage.BODY, f"{text} (after {octets} octets of body)", spoiled)
+                self._say(text)
+                self._idle = True
+                if action.close:
+                    self._hang_up(HangUp(action.reset))
+            case HangUp():
+                deed = "* closes its side" if action.half else "* closes"
+                self._did(Stage.BODY, f"{deed} after {octets} octets of body", spoiled)
+                self._hang_up(action)
+            case _:
+                self._did(Stage.BODY, f"{STOPS_READING} after {octets} octets of body", spoiled)
+                self._idle = True
+                self._transport.pause_reading()
         return False
 
     def _at_dot(self, wire: bytes) -> None:
@@ -317,16 +346,18 @@ class Session(asyncio.Protocol):
     # Acting: the one place -----------------------------------------------------------------
 
     def _at(self, stage: Stage, usual: Action, line: str = "") -> None:
-        action, spoiled = self.host.choose(stage, usual, self._encrypted, line=line)
+        action, spoiled = self.host.choose(
+            stage, usual, self._encrypted, line=line, carried=self._carried
+        )
         self._perform(stage, action, spoiled)
 
     def _perform(self, stage: Stage, action: Action, spoiled: bool) -> None:
         match action:
-            case Say(text, close):
+            case Say(text, close, reset):
                 self._did(stage, text or "* says nothing, and does it", spoiled)
                 if text:
                     self._say(text)
-                self._effect(stage, text, close)
+                self._effect(stage, text, close, reset)
             case Send(octets):
                 self._did(stage, f"* sends {_shown(octets)}", spoiled)
                 self._send(stage, action)
@@ -335,7 +366,7 @@ class Session(asyncio.Protocol):
                 self._idle, self._pouring = True, action
                 self._pour()
             case Stall(keep):
-                self._did(stage, "* falls silent", spoiled)
+                self._did(stage, FALLS_SILENT, spoiled)
                 self._keep(keep)
                 self._idle = True
             case Wait(share, then, keep):
@@ -400,17 +431,18 @@ class Session(asyncio.Protocol):
         if self._poured < pour.most:
             self._timer = asyncio.get_running_loop().call_later(0.005, self._pour)
 
-    def _effect(self, stage: Stage, text: str, close: bool) -> None:
+    def _effect(self, stage: Stage, text: str, close: bool, reset: bool = False) -> None:
         """Carry the command out if the reply (or silence instead of one) says so."""
         done = not text or text[0] in "23"
         if done and stage is Stage.DOT:
             self._store(acknowledged=True)
+            self._carried += 1
         self._transaction.answered(stage, text, done)
         self._in_body = done and stage is Stage.DATA
         if self._in_body:
             self.host.visits[Stage.BODY] += 1
         if close or (done and stage is Stage.QUIT):
-            self._hang_up(HangUp())
+            self._hang_up(HangUp(reset))
         elif done and stage is Stage.STARTTLS:
             self._forget(len(self._buffer))  # RFC 3207 section 4.2: what came in clear is void
             self._at(Stage.HANDSHAKE, Negotiate())

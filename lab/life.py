@@ -30,6 +30,7 @@ from model.events import (
 from model.expect import Turns, expires, is_tried_again, ways
 from model.report import State
 from model.trace import Trace
+from model.waits import in_silence
 from targets.base import Capability, Envelope, NotTaken
 
 Wanted = Callable[[tuple[Event, ...]], bool]
@@ -72,6 +73,7 @@ class Life:
             lifetime=self.lifetime,
             sealed=self._world.room.sealed,
             events=self._journal.settle(self._label),
+            own=self._pace.timers.own,
         )
 
     async def _submit(self, envelope: Envelope) -> None:
@@ -202,13 +204,14 @@ class Life:
             await self._journal.until(self._label, _never, until + 0.05)
 
     async def _settle(self) -> None:
-        """Let what is on its way arrive, let it be quiet, and read the queue."""
+        """Let what is on its way arrive and silences end, let it be quiet, and read the queue."""
         events = self._events()
         told = self.scenario.mail.null_sender or expires(self.scenario.expect)  # or waited for
         if self._gone(events) and not told:
             await self._until(self._came_home)
         for _ in range(ATTEMPTS):
             await self.stay_quiet()
+            await self._until(lambda now: not in_silence(now))
             waiting = await self._waiting()
             self._saw(Queued(self._now(), waiting))
             if not (waiting and self._left(self._events(), waiting)):

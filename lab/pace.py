@@ -38,8 +38,10 @@ LAUNCH = 0.004
 """Seconds. What one launch costs lab and agent is a few times this: the governor sees to the rest."""
 
 
-def _pace(name: str, dns: float, connect: float, reply: float, short_life: float) -> Pace:
-    timers = Timers(dns, connect, reply, lifetime=48 * HOUR, retry=HOUR)
+def _pace(
+    name: str, dns: float, connect: float, reply: float, short_life: float, own: bool = False
+) -> Pace:
+    timers = Timers(dns, connect, reply, lifetime=48 * HOUR, retry=HOUR, own=own)
     patience = 4 * dns + 3 * connect + 4 * reply + 10
     return Pace(name, timers, LAUNCH, 0.3, patience, start=30, short_life=short_life)
 
@@ -50,9 +52,14 @@ PACES = {
         _pace("fast", dns=2, connect=3, reply=3, short_life=10),
         _pace("normal", dns=5, connect=10, reply=10, short_life=25),
         _pace("patient", dns=10, connect=30, reply=300, short_life=60),
+        _pace("own", dns=5, connect=60, reply=600, short_life=60, own=True),
     )
 }
-"""The paces by name; `patient` comes near an agent's defaults and takes many minutes."""
+"""The paces by name; `patient` comes near an agent's defaults and takes many minutes.
+
+Under `own` the agent keeps the time-outs of its own default configuration, so that they can be
+measured: `pytest suites/ --pace=own -k hang` takes as long as the longest of them.
+"""
 
 
 def scaled(lifetime: float, pace: Pace) -> float:

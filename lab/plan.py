@@ -90,6 +90,7 @@ def _route(scenario: Scenario, placement: Placement, lifetime: float) -> Route:
         tls_domain=f"{connector.tls_domain or first}.{placement.domain}",
         lifetime=lifetime,
         enabled=connector.enabled,
+        reuses=connector.reuses,
     )
 
 

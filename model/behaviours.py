@@ -31,18 +31,19 @@ def _acts(moment: Moment, at: Stage, times: int, since: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer `text` at one stage; then close, if so told."""
+    """Answer `text` at one stage; then close, if so told: FIN, or RST if `reset`."""
 
     at: Stage
     text: str
     times: int = ALWAYS
     close: bool = False
     since: int = 1
+    reset: bool = False
 
     def react(self, moment: Moment) -> Action:
         """Replace the reply at the stage."""
         if _acts(moment, self.at, self.times, self.since):
-            return Say(self.text, self.close)
+            return Say(self.text, self.close or self.reset, self.reset)
         return moment.usual
 
 
@@ -340,6 +341,30 @@ class Flap:
             return HangUp(reset=bool(drawn & 1024))
         busy = Say("421 4.3.2 Going down", close=True)
         return (HangUp(), HangUp(reset=True), busy, Say("451 4.3.0 Not now"))[(drawn >> 12) % 4]
+
+
+@dataclass(frozen=True, slots=True)
+class InBody:
+    """Another behaviour (at the stage BODY), once `after` octets of the body have come."""
+
+    after: int
+    behaviour: Behaviour
+
+    def react(self, moment: Moment) -> Action:
+        """Ask it when there are enough."""
+        body = moment.stage is Stage.BODY and moment.octets >= self.after
+        return self.behaviour.react(moment) if body else moment.usual
+
+
+@dataclass(frozen=True, slots=True)
+class OnReuse:
+    """Another behaviour, on a connection that has carried a message before."""
+
+    behaviour: Behaviour
+
+    def react(self, moment: Moment) -> Action:
+        """Ask it from the second message of a connection on."""
+        return self.behaviour.react(moment) if moment.carried else moment.usual
 
 
 def _octets_of(action: Action) -> bytes:

@@ -6,6 +6,11 @@ from model.report import Report
 from model.smtp import Stage
 from model.tls import Flaw
 
+FALLS_SILENT = "* falls silent"
+"""What a host did that says nothing more and keeps the connection open."""
+STOPS_READING = "* stops reading"
+"""What a host did that takes nothing more of the body; how much it had taken stands behind it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submitted:

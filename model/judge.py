@@ -4,8 +4,9 @@ Theory of operation
 -------------------
 The report is judged by the dialect, the trace by the laws, and the fault by the trace: a
 scenario whose fault was never met proves nothing, whatever the agent said. The order is: a
-broken law fails; a mismatch with the fault met fails; a fault never met is inconclusive; what
-is left is as good as its code (pass, accepted, weak).
+broken law fails; a mismatch with the fault met fails; a fault never met is inconclusive; a
+time-out of the agent's own that is too short fails what is only advised; what is left is as good
+as its code (pass, accepted, weak).
 """
 
 from dataclasses import dataclass, replace
@@ -39,9 +40,11 @@ from model.expect import (
 from model.laws import check, is_below, ndrs_of, reports_of
 from model.report import Report, Source, State
 from model.scenario import Host, Reach, Scenario
+from model.smtp import Stage
 from model.tls import Flaw, Handshake
 from model.trace import Trace
 from model.verdict import Holds, Judgement, Mismatch, Verdict
+from model.waits import MINIMA, waits
 
 BY_FIT = {Fit.PRIMARY: Verdict.PASS, Fit.ACCEPTED: Verdict.ACCEPTED, Fit.WEAK: Verdict.WEAK}
 
@@ -71,7 +74,11 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
     if laws:
         observed += " [breaks " + ", ".join(laws) + "]"
     unmet = unmet_faults(scenario, trace)
-    if broken or (wrongs and not unmet):
+    hasty = _too_hasty(trace)
+    advised = bool(hasty) and not (wrongs or unmet)
+    if hasty:
+        observed += " [" + ", ".join(mismatch.observed for mismatch in hasty) + "]"
+    if broken or (wrongs and not unmet) or advised:
         verdict = Verdict.FAIL
     elif unmet:
         verdict = Verdict.INCONCLUSIVE
@@ -82,11 +89,12 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
         verdict=verdict,
         expected=describe(scenario, dialect),
         observed=observed,
-        mismatches=tuple(wrongs),
+        mismatches=(*wrongs, *hasty),
         laws=holds,
         primary=primary,
         accepted=tuple(accepted),
         note="; ".join(unmet),
+        advised=advised,
     )
 
 
@@ -320,7 +328,8 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     faulty = any(zone.faults for zone in scenario.all_zones)
     if faulty and not any(e.spoiled for e in trace.all(Asked)):
         unmet.append("no question met the DNS fault")
-    spoiled = {e.host for e in trace.all(Did) if e.spoiled}
+    places = scenario.fault_at or tuple(Stage)
+    spoiled = {e.host for e in trace.all(Did) if e.spoiled and e.stage in places}
     shaken = {e.host for e in trace.all(Encrypted)} | {e.host for e in trace.all(TlsFailed)}
     bad = [host for host in scenario.all_hosts if host.behaviours or host.script]
     if bad and not any(host.name in spoiled for host in bad):
@@ -366,6 +375,22 @@ def _too_many(scenario: Scenario, trace: Trace) -> list[Mismatch]:
     if not most or len(made) <= most:
         return []
     return [Mismatch("connections of the first attempt", f"at most {most}", str(len(made)))]
+
+
+def _too_hasty(trace: Trace) -> list[Mismatch]:
+    """What is wrong if the agent's own time-outs are shorter than RFC 5321 section 4.5.3.2 has them.
+
+    Under any other pace they are not its own.
+    """
+    hasty = {one.where: one for one in waits(trace) if one.hasty} if trace.own else {}
+    return [
+        Mismatch(
+            f"time-out ({MINIMA[one.stage][1]})",
+            f"at least {one.minimum:.0f} s",
+            f"waited {one.seconds:.0f} s at {where}",
+        )
+        for where, one in hasty.items()
+    ]
 
 
 def _knocked(host: Host, trace: Trace) -> bool:

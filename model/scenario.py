@@ -6,7 +6,7 @@ from enum import StrEnum
 from model.dns import Zone
 from model.expect import Delivers, Expectation
 from model.rule import Rule
-from model.smtp import Action, Behaviour
+from model.smtp import Action, Behaviour, Stage
 from model.tls import Flaw, Handshake, Tls
 
 HOUR = 3600.0
@@ -50,7 +50,8 @@ class Connector:
     No smart hosts: the MX record is used. A smart host in brackets is the address of the host
     of that name, so nothing is asked of DNS. `tls_domain` is TlsDomain, below the scenario's
     own domain; empty: the first host's name. `lifetime` is in seconds; None: the dialect's.
-    A connector that is not `enabled` is as good as none: mail goes by MX.
+    A connector that is not `enabled` is as good as none: mail goes by MX. One that `reuses` lets
+    messages follow each other over one connection; all others have a connection for each message.
     """
 
     smart_hosts: tuple[str, ...] = ()
@@ -58,6 +59,7 @@ class Connector:
     tls_domain: str = ""
     lifetime: float | None = None
     enabled: bool = True
+    reuses: bool = False
 
     @property
     def demands(self) -> Tls:
@@ -138,6 +140,8 @@ class Scenario:
     change: Change | None = None
     most_connections: int = 0
     """How many connections the first attempt may make in all; 0: any number."""
+    fault_at: tuple[Stage, ...] = ()
+    """Where the fault is, if the hosts do more than that: at one of these it must have been met."""
 
     @property
     def chapter(self) -> str:

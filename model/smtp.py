@@ -47,10 +47,12 @@ class Say:
     """Send a reply (lines joined by newlines, each with its code); then close, if so told.
 
     A reply of 2yz or 3yz carries the command out too. An empty one carries it out in silence.
+    `reset` closes with a RST, so that the reply may be the last that the agent can read.
     """
 
     text: str
     close: bool = False
+    reset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Moment:
     """Connections that the host has at this moment, this one included."""
     line: str = ""
     """The command line, without CRLF (stages that a command opens only)."""
+    carried: int = 0
+    """Messages that this connection has carried so far: more than none on one that is reused."""
 
 
 class Behaviour(Protocol):

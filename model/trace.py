@@ -36,8 +36,9 @@ class Placement:
 class Trace:
     """The evidence: what was sent, where the scenario was, and every event in order.
 
-    `sent` is what was handed in for each recipient; `lifetime` is the message's lifetime in seconds by the agent's clock; `sealed` tells whether
-    SYNs could be seen.
+    `sent` is what was handed in for each recipient; `lifetime` is the message's lifetime in
+    seconds by the agent's clock; `sealed` tells whether SYNs could be seen, `own` whether the
+    agent kept its own time-outs.
     """
 
     scenario: str
@@ -46,6 +47,7 @@ class Trace:
     lifetime: float
     sealed: bool
     events: tuple[Event, ...]
+    own: bool = False
 
     def all(self, kind: type[E]) -> Iterator[E]:
         """The events of one kind, in order."""

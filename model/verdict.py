@@ -62,7 +62,8 @@ class Judgement:
     """A verdict with both sides of it.
 
     `observed` is short and the same in every run of the same behaviour, so that a deviation can
-    quote it; `mismatches` and `laws` say what is wrong in full.
+    quote it; `mismatches` and `laws` say what is wrong in full. `advised`: a document only
+    advises what is missed (SHOULD), whatever the level of the scenario's own rule.
     """
 
     verdict: Verdict
@@ -73,6 +74,7 @@ class Judgement:
     primary: str = ""
     accepted: tuple[str, ...] = ()
     note: str = ""
+    advised: bool = False
 
     @property
     def conforms(self) -> bool:

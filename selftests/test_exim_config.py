@@ -46,7 +46,7 @@ def test_places_and_timers() -> None:
 
 def test_every_macro_is_defined_and_used() -> None:
     """Exim would take an unknown one as text; and none hides in another's name."""
-    text = rendered()["exim4.conf"]
+    text = rendered()["exim4.conf"] + rendered()["smtp.conf"]
     rules = [line for line in text.splitlines() if not line.startswith(("LAB_", "#"))]
     for name in macros(text):
         assert any(name in rule for rule in rules)

@@ -39,6 +39,8 @@ class Capability(StrEnum):
     """Has a clock that can be moved; otherwise lifetimes are shortened."""
     LIFETIME_PER_ROUTE = "lifetime-per-route"
     """Keeps mail of different routes for different times."""
+    REUSES_CONNECTIONS = "reuses-connections"
+    """Carries several messages over one connection, and does so on chosen routes only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Route:
 
     `smart_hosts` are host names, or addresses in brackets; none: by MX. `tls_domain` is the name
     to look for in the certificate under Tls.DOMAIN. `lifetime` is in seconds of the agent's clock.
-    `enabled` is the connector's switch; what is left of one that is off is `in_force`.
+    `enabled` is the connector's switch; what is left of one that is off is `in_force`. `reuses`:
+    one message after the other, over one connection as long as it holds.
     """
 
     domain: str
@@ -56,6 +59,7 @@ class Route:
     tls_domain: str
     lifetime: float
     enabled: bool = True
+    reuses: bool = False
 
     @property
     def in_force(self) -> "Route":

@@ -22,19 +22,21 @@ def render(
         "WORK": str(work),
         "CA_FILE": str(ca_file),
         "PORT": str(port),
-        "CONNECT": seconds(timers.connect),
-        "REPLY": seconds(timers.reply),
         "LIFETIME": seconds(timers.lifetime),
         "HALF_LIFE": seconds(timers.lifetime / 2),
         "RETRY": seconds(timers.retry),
     }
+    if not timers.own:
+        macros |= {"CONNECT": seconds(timers.connect), "REPLY": seconds(timers.reply)}
     definitions = "".join(f"LAB_{name} = {value}\n" for name, value in macros.items())
     return {
         "exim4.conf": definitions + (HERE / "exim.conf").read_text(),
+        "smtp.conf": (HERE / "smtp.conf").read_text(),
         "smart_hosts": _table(
             (route.domain, next_hops(route)) for route in routes if route.smart_hosts
         ),
         "tls": _table((route.domain, tls_setting(route)) for route in routes),
+        "kept": _table((route.domain, "yes") for route in routes if route.reuses),
     }
 
 

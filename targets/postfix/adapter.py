@@ -60,7 +60,9 @@ class Adapter:
 
     name = "postfix"
     dialect = "rfc"
-    capabilities = frozenset({Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE})
+    capabilities = frozenset(
+        {Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE, Capability.REUSES_CONNECTIONS}
+    )
     needs_sealed = True
 
     def __init__(self) -> None:

@@ -5,7 +5,8 @@ Theory of operation
 A session is made -> opened -> (secured) -> used for one transaction -> left. Only its courier
 moves it on. Every step that fails before MAIL is answered raises `Broken` with a failure that
 says the stage, the kind and the peer's reply; from then on each recipient has an outcome of its
-own. Whatever happens, `leave` or `abort` closes the connection, and how QUIT fares never matters.
+own. `renew` makes a session that has been used ready for another transaction, if it still holds.
+Whatever happens, `leave` or `abort` closes the connection, and how QUIT fares never matters.
 
 aiosmtplib's protocol does the framing; its `SMTP` class would send EHLO and close by itself,
 and hide at which stage a connection broke.
@@ -14,7 +15,7 @@ and hide at which stage a connection broke.
 import asyncio
 import re
 import ssl
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import NoReturn
 
 from aiosmtplib.errors import SMTPResponseException
@@ -26,6 +27,15 @@ from model.timers import Timers
 from targets.reference import tls
 from targets.reference.dial import dial
 from targets.reference.outcome import Broken, Failure, Kind, Outcome, Reply, Sent, Server, Stage
+
+OWN: Mapping[Stage, float] = {Stage.DATA: 120.0, Stage.DOT: 600.0, Stage.QUIT: 5.0}
+"""Seconds to wait for a reply by the agent's own default, where it is not `OTHERWISE`."""
+OTHERWISE = 300.0
+"""The rest. RFC 5321 section 4.5.3.2 asks for at least that; about QUIT it says nothing, and
+nothing depends on it."""
+
+CLOSING = 421
+"""The reply of a server that closes the connection (RFC 5321 section 3.8)."""
 
 _REPLY = re.compile(rb"(?:[0-9]{3}-[^\n]*\n)*[0-9]{3}(?: [^\n]*)?\r?\n")
 
@@ -56,6 +66,10 @@ class Session:
         self._timers = timers
         self._wire = Wire(asyncio.get_running_loop())
         self._capabilities: frozenset[str] = frozenset()
+        self.lost = False
+        """Whether the connection has broken, or the peer cannot be understood."""
+        self.closing = False
+        """Whether the peer has said that it closes the connection."""
 
     # Before the transaction
 
@@ -69,7 +83,7 @@ class Session:
             sock.close()
             self._break(Stage.GREETING, Kind.CLOSED, cause=error)
         greeting = await self._reply(
-            Stage.GREETING, self._wire.read_response(timeout=self._timers.reply)
+            Stage.GREETING, self._wire.read_response(timeout=self.patience(Stage.GREETING))
         )
         self._want(greeting, 220, Stage.GREETING)
 
@@ -113,7 +127,7 @@ class Session:
                 self._wire,
                 context,
                 server_hostname=sni,
-                ssl_handshake_timeout=self._timers.reply,
+                ssl_handshake_timeout=self.patience(Stage.HANDSHAKE),
             )
         except ssl.SSLCertVerificationError as error:
             self._break(Stage.HANDSHAKE, Kind.CERTIFICATE, detail=tls.word(error), cause=error)
@@ -169,7 +183,7 @@ class Session:
             self._wire.write(self.framed(content))
         except ConnectionError as error:
             self._break(Stage.DOT, Kind.CLOSED, cause=error)
-        reply = await self._reply(Stage.DOT, self._wire.read_response(self._timers.reply))
+        reply = await self._reply(Stage.DOT, self._wire.read_response(self.patience(Stage.DOT)))
         if reply.code >= 300:
             return self._refusal(Stage.DOT, reply)
         return Sent(self.server, reply)
@@ -180,10 +194,15 @@ class Session:
 
     # The end
 
+    async def renew(self) -> None:
+        """Ask whether the connection still holds, and begin anew. Raises Broken if it does not."""
+        self._want(await self._say(Stage.RSET, "RSET"), 250, Stage.RSET)
+
     async def leave(self) -> None:
-        """Say QUIT, whatever comes of it, and close."""
+        """Say QUIT, whatever comes of it, and close; to a peer that is lost say nothing."""
         try:
-            await self._say(Stage.DOT, "QUIT")
+            if not self.lost:
+                await self._say(Stage.QUIT, "QUIT")
         except Broken:
             pass
         finally:
@@ -195,6 +214,10 @@ class Session:
             self._wire.transport.abort()
 
     # The wire
+
+    def patience(self, stage: Stage) -> float:
+        """Seconds to wait for the reply at a stage (RFC 5321 section 4.5.3.2: one each)."""
+        return OWN.get(stage, OTHERWISE) if self._timers.own else self._timers.reply
 
     @property
     def _tls(self) -> ssl.SSLObject | None:
@@ -208,7 +231,7 @@ class Session:
     async def _say(self, stage: Stage, *words: str) -> Reply:
         octets = " ".join(words).encode()
         return await self._reply(
-            stage, self._wire.execute_command(octets, timeout=self._timers.reply)
+            stage, self._wire.execute_command(octets, timeout=self.patience(stage))
         )
 
     async def _reply(self, stage: Stage, answer: Awaitable[SMTPResponse]) -> Reply:
@@ -219,6 +242,7 @@ class Session:
         except OSError as error:
             self._break(stage, _kind_of_loss(error), cause=error)
         reply = Reply(code, text)
+        self.closing = self.closing or code == CLOSING
         if not 200 <= code < 600:
             self._break(stage, Kind.GARBAGE, reply)
         return reply
@@ -240,6 +264,7 @@ class Session:
         detail: str = "",
         cause: Exception | None = None,
     ) -> NoReturn:
+        self.lost = self.lost or kind is not Kind.TLS_REFUSED
         raise Broken(Failure(stage, kind, self.server, reply, detail)) from cause
 
 

@@ -73,4 +73,5 @@ def _route(values: Mapping[str, Any]) -> Route:
         tls_domain=values["tls_domain"],
         lifetime=float(values["lifetime"]),
         enabled=bool(values["enabled"]),
+        reuses=bool(values["reuses"]),
     )

@@ -4,11 +4,13 @@ Theory of operation
 -------------------
 For each attempt the hosts of the route are found anew. Each address of each host is tried in
 turn until one answers MAIL; from then on that server's word counts. If none does, the last
-failure is the outcome. Nothing is raised: an error of our own is a failure too, with its
-traceback on stderr.
+failure is the outcome. Where the route reuses connections, messages wait for each other, and a
+kept session that turns out to be dead is replaced by a fresh one in the same attempt. Nothing
+is raised: an error of our own is a failure too, with its traceback on stderr.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import sys
 import traceback
@@ -17,6 +19,7 @@ from collections.abc import AsyncIterator, Sequence
 from targets.base import Route
 from targets.reference.client import Session
 from targets.reference.config import Config
+from targets.reference.keep import Keep
 from targets.reference.outcome import (
     Broken,
     DnsProblem,
@@ -46,13 +49,15 @@ class Courier:
         self._policy = policy
         self._contexts = contexts
         self._leaving: set[asyncio.Task[None]] = set()
+        self._keep = Keep(self._leave)
 
     async def deliver(
         self, sender: str, recipients: Sequence[str], content: bytes, route: Route
     ) -> Outcomes:
         """Make one attempt; the outcome of each recipient."""
         try:
-            return await self._attempt(sender, recipients, content, route)
+            async with self._keep.turn(route):
+                return await self._attempt(sender, recipients, content, route)
         except Exception as error:  # noqa: BLE001 - whatever it is, the mail must stay in the queue
             traceback.print_exc(file=sys.stderr)
             failure = Failure(
@@ -129,19 +134,40 @@ class Courier:
         content: bytes,
         route: Route,
     ) -> dict[str, Outcome]:
-        """One session; a second one in clear where TLS was only a wish and could not be had."""
+        """One transaction, over a kept session if there is one that holds."""
+        kept = await self._keep.take(route, server)
+        if kept is not None:
+            with contextlib.suppress(Broken):  # it was dead: the message begins anew
+                return await self._transact(kept, sender, recipients, content, route)
+        session = await self._fresh(server, route)
+        return await self._transact(session, sender, recipients, content, route)
+
+    async def _fresh(self, server: Server, route: Route) -> Session:
+        """A session ready for MAIL; one in clear where TLS was only a wish and could not be had."""
         try:
-            session = await self.prepare(server, route, encrypt=True)
+            return await self.prepare(server, route, encrypt=True)
         except Broken as broken:
             if not self._policy.falls_back(route.tls, broken.failure):
                 raise
-            session = await self.prepare(server, route, encrypt=False)
+        return await self.prepare(server, route, encrypt=False)
+
+    async def _transact(
+        self,
+        session: Session,
+        sender: str,
+        recipients: Sequence[str],
+        content: bytes,
+        route: Route,
+    ) -> dict[str, Outcome]:
         try:
             outcomes = await session.transact(sender, recipients, content)
         except BaseException:
             session.abort()
             raise
-        self._dismiss(session)
+        if route.reuses and not (session.lost or session.closing):
+            self._keep.put(route, session)
+        else:
+            self._leave(session)
         return outcomes
 
     async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
@@ -179,7 +205,7 @@ class Courier:
         if self._policy.checks_name(route.tls):
             session.check_name(route.tls_domain)
 
-    def _dismiss(self, session: Session) -> None:
+    def _leave(self, session: Session) -> None:
         """Let the session say QUIT by itself: the outcome does not wait for it."""
         task = asyncio.create_task(session.leave())
         self._leaving.add(task)

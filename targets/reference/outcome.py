@@ -21,6 +21,8 @@ class Stage(StrEnum):
     RCPT = "rcpt"
     DATA = "data"
     DOT = "dot"
+    RSET = "rset"
+    QUIT = "quit"
     INTERNAL = "internal"
 
 
