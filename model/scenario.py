@@ -21,10 +21,18 @@ class Reach(StrEnum):
     """A RST from a closed port."""
     SILENT = "silent"
     """The SYN is dropped."""
+    BACKLOG = "backlog"
+    """The host listens and never accepts, and its queue is full."""
     UNREACHABLE = "unreachable"
     """ICMP host unreachable (in the open room: no route)."""
+    NET_UNREACHABLE = "net-unreachable"
+    """ICMP net unreachable (in the open room: no route)."""
+    PORT_UNREACHABLE = "port-unreachable"
+    """ICMP port unreachable, a packet filter's plain REJECT; needs the sealed room."""
     PROHIBITED = "prohibited"
     """ICMP communication administratively prohibited; needs the sealed room."""
+    NET_PROHIBITED = "net-prohibited"
+    """ICMP network administratively prohibited; needs the sealed room."""
 
 
 @dataclass(frozen=True, slots=True)
