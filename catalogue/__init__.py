@@ -78,6 +78,11 @@ def flaws(chapter: str, scenario: Scenario) -> Iterable[str]:
     for changed in scenario.change.hosts if scenario.change else ():
         if changed.name not in names:
             yield f"its change is about {changed.name!r}, which is none of its hosts"
+    ordered = {name for word in scenario.order for name in word.split("|")}
+    for name in sorted((ordered | set(scenario.spread)) - names):
+        yield f"it speaks of the order of {name!r}, which is none of its hosts"
+    if scenario.order and scenario.mail.messages > 1:
+        yield "the connections of several messages have no order"
     if isinstance(scenario.expect, Each):
         spoken = {name for name, _ in scenario.expect.fates}
         if spoken != {name for names in scenario.mail.envelopes for name in names}:

@@ -52,3 +52,24 @@ CN_FALLBACK = Rule(
     POLICY,
     "without a dNSName the common name may be looked at as a last resort",
 )
+
+# connect
+EACH_ATTEMPT = Rule(PAGE, "Last error", MUST, "what is shown is what the newest attempt met")
+GREETING_FIRST = Rule(
+    "RFC 5321", "4.3.1", SHOULD, "the client waits for a greeting before it says anything"
+)
+PER_COMMAND = Rule(
+    "RFC 5321",
+    "4.5.3.2",
+    MUST,
+    "a time-out is for each command; whether octets that trickle in begin it anew is left open",
+)
+TOO_MANY = Rule(
+    "RFC 5321", "3.8", MUST, "a 421 may come at any time; what it turned away is tried again"
+)
+BLACK_HOLE = Rule(
+    "RFC 2923",
+    "2.1",
+    MUST,
+    "where no ICMP comes back a large segment is never acknowledged; the time-out has to end it",
+)

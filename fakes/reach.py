@@ -18,6 +18,7 @@ somebody's SYN. Blocks are added one by one; they go one by one, by `free`, or a
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -102,6 +103,8 @@ class Reaches:
     def free(self, ip: str, port: int) -> None:
         """Take a block away, so that somebody may listen there; nothing if there is none."""
         for one in self._sockets.pop((ip, port), ()):
+            with contextlib.suppress(OSError):  # a filler whose listener has gone
+                one.shutdown(socket.SHUT_RDWR)  # see MailHost.close
             one.close()
         self._codes.pop((ip, port), None)
 

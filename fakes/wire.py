@@ -144,6 +144,16 @@ def _open_sockets() -> tuple[socket.socket, socket.socket]:
     return packets, icmp
 
 
+def no_more_than(octets: int) -> tuple[tuple[int, int, int, int], ...]:
+    """The filter that lets through only what is so long at most, its TCP header included."""
+    return (
+        (0x80, 0, 0, 0),  # ld len
+        (0x25, 1, 0, octets),  # jgt #octets: drop
+        (0x06, 0, 0, 0xFFFFFFFF),  # ret all
+        (0x06, 0, 0, 0),  # ret #0
+    )
+
+
 def attach(sock: socket.socket, steps: Sequence[tuple[int, int, int, int]]) -> None:
     """Give the kernel a filter for what a socket receives (socket(7), SO_ATTACH_FILTER).
 

@@ -15,6 +15,7 @@ from model.smtp import (
     Behaviour,
     HangUp,
     Moment,
+    Negotiate,
     Pour,
     Say,
     Send,
@@ -340,6 +341,16 @@ class Flap:
             return HangUp(reset=bool(drawn & 1024))
         busy = Say("421 4.3.2 Going down", close=True)
         return (HangUp(), HangUp(reset=True), busy, Say("451 4.3.0 Not now"))[(drawn >> 12) % 4]
+
+
+@dataclass(frozen=True, slots=True)
+class ImplicitTls:
+    """Wait for a TLS handshake before the greeting, as port 465 does (RFC 8314 section 3.3)."""
+
+    def react(self, moment: Moment) -> Action:
+        """Put TLS before the first word."""
+        early = moment.stage is Stage.GREETING and not moment.tls
+        return Negotiate() if early else moment.usual
 
 
 def _octets_of(action: Action) -> bytes:

@@ -49,6 +49,9 @@ class Host:
     handshake: Handshake = Handshake.USUAL
     script: tuple[Action, ...] = ()
     """Played octet by octet instead of SMTP: the first action at once, one more per line heard."""
+    swallows: int = 0
+    """Octets beyond which a TCP segment vanishes on its way to the host, and no ICMP message says
+    so: a black hole of path MTU discovery (RFC 2923 section 2.1). 0: none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,11 @@ class Scenario:
     change: Change | None = None
     most_connections: int = 0
     """How many connections the first attempt may make in all; 0: any number."""
+    order: tuple[str, ...] = ()
+    """The hosts that the first attempt goes to, in this order, and no others; hosts between which
+    there is no order stand in one word with a `|` between them. Empty: whatever."""
+    spread: tuple[str, ...] = ()
+    """Hosts of which each is to take some of the messages."""
 
     @property
     def chapter(self) -> str:

@@ -11,7 +11,7 @@ from lab.pace import PACES
 from model.expect import Delivers, failures, ways
 from model.failure import REASONS, Cause, Failure
 from model.judge import describe, expected_codes
-from model.scenario import Connector, Host, Scenario
+from model.scenario import Connector, Host, Mail, Scenario
 from model.smtp import Stage
 from model.tls import Tls
 from reports.record import cause_of
@@ -78,6 +78,9 @@ def test_every_reason_is_used_or_spoken_of() -> None:
         (replace(OPENING, title=""), "lacks a title"),
         (replace(OPENING, connector=Connector(smart_hosts=("mx7",))), "none of its hosts"),
         (replace(OPENING, expect=Delivers("mx7")), "none of its hosts"),
+        (replace(OPENING, order=("mx1|mx7",)), "order of 'mx7'"),
+        (replace(OPENING, spread=("mx7",)), "order of 'mx7'"),
+        (replace(OPENING, order=("mx1",), mail=Mail(messages=2)), "have no order"),
     ],
 )
 def test_a_scenario_that_cannot_be_is_refused(wrong: Scenario, words: str) -> None:
