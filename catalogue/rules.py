@@ -61,3 +61,23 @@ ONE_BY_ONE = Rule(
 SHUTS_DOWN = Rule(
     "RFC 5321", "4.2.3", MUST, "a server that shuts down may say 421 to any command; 4yz: try again"
 )
+# connect
+EACH_ATTEMPT = Rule(PAGE, "Last error", MUST, "what is shown is what the newest attempt met")
+GREETING_FIRST = Rule(
+    "RFC 5321", "4.3.1", SHOULD, "the client waits for a greeting before it says anything"
+)
+PER_COMMAND = Rule(
+    "RFC 5321",
+    "4.5.3.2",
+    MUST,
+    "a time-out is for each command; whether octets that trickle in begin it anew is left open",
+)
+TOO_MANY = Rule(
+    "RFC 5321", "3.8", MUST, "a 421 may come at any time; what it turned away is tried again"
+)
+BLACK_HOLE = Rule(
+    "RFC 2923",
+    "2.1",
+    MUST,
+    "where no ICMP comes back a large segment is never acknowledged; the time-out has to end it",
+)

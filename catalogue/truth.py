@@ -50,6 +50,11 @@ def _unknown_hosts(scenario: Scenario) -> Iterator[str]:
     for host in scenario.change.hosts if scenario.change else ():
         if host.name not in names:
             yield f"its change is about {host.name!r}, which is none of its hosts"
+    ordered = {name for word in scenario.order for name in word.split("|")}
+    for name in sorted((ordered | set(scenario.spread)) - names):
+        yield f"it speaks of the order of {name!r}, which is none of its hosts"
+    if scenario.order and scenario.mail.messages > 1:
+        yield "the connections of several messages have no order"
 
 
 def destinations(way: One) -> tuple[str, ...]:

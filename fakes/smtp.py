@@ -25,6 +25,7 @@ leans on one private seam of asyncio's, `SSLProtocol._on_handshake_complete`.
 import asyncio
 import collections
 import functools
+import math
 import socket
 import ssl
 import struct
@@ -34,6 +35,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fakes.transaction import Transaction
+from fakes.wire import attach, no_more_than
 from fakes.witness import Witness
 from model.events import (
     FALLS_SILENT,
@@ -69,6 +71,8 @@ SHOWN = 60
 LINE_LIMIT = 1 << 16
 """Octets of a command line; a longer one is answered 500 and forgotten."""
 CHUNK = 1 << 16
+HANDSHAKE_PATIENCE = 10
+"""How many of the agent's time-outs a host waits for a handshake: longer than the agent does."""
 _END = b"\r\n.\r\n"
 
 
@@ -85,6 +89,7 @@ class MailHost:
 
     `context` makes the TLS context when STARTTLS is first asked for; `flaw` is what is wrong with
     its certificate; `reply_timeout` is the agent's own, in seconds, which shares are parts of.
+    Segments with more than `swallows` octets vanish on their way to the host (0: none do).
     """
 
     witness: Witness
@@ -100,6 +105,7 @@ class MailHost:
     next_conn: Callable[[], int] = lambda: 1
     reply_timeout: float = 3.0
     flaw: Flaw = Flaw.VALID
+    swallows: int = 0
     visits: collections.Counter[Stage] = field(default_factory=collections.Counter)
     sessions: set["Connection"] = field(default_factory=set)
     _context: ssl.SSLContext | None = None
@@ -111,14 +117,23 @@ class MailHost:
         self._server = await loop.create_server(
             self.protocol, self.ip, self.port, backlog=512, reuse_address=True
         )
+        if self.swallows:
+            for listener in self._server.sockets:  # what it accepts inherits the filter
+                attach(listener, no_more_than(self.swallows))
 
     def protocol(self) -> asyncio.BaseProtocol:
         """What serves one connection."""
         return Session(self)
 
     async def close(self) -> None:
-        """Stop listening and drop every connection."""
+        """Stop listening and drop every connection.
+
+        The listener is shut down first: a process that is being started at this moment holds a
+        copy of it until its exec, and the address would still be taken.
+        """
         if self._server is not None:
+            for listener in self._server.sockets:
+                listener.shutdown(socket.SHUT_RDWR)
             self._server.close()
         for session in tuple(self.sessions):
             session.drop()
@@ -178,6 +193,7 @@ class Session(asyncio.Protocol):
         self._encrypted = False
         self._over = False
         self._deaf = False
+        self._ungreeted = False
         self._idle = False
         self._in_body = False
         self._carried = 0
@@ -204,6 +220,9 @@ class Session(asyncio.Protocol):
         else:
             self._encrypted = True
             self.host.saw(self._secured(transport.get_extra_info("ssl_object")))
+            if self._ungreeted:
+                self._ungreeted = False
+                self._at(Stage.GREETING, self._transaction.usual(Stage.GREETING, "", True))
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone, by whoever."""
@@ -382,6 +401,9 @@ class Session(asyncio.Protocol):
                 self._keep(keep)
                 self._hang_up(action)
             case Negotiate():
+                if stage is Stage.GREETING:
+                    self._did(stage, "* waits for a TLS handshake", spoiled)
+                    self._ungreeted = True
                 self._negotiate()
             case Listen():
                 pass
@@ -491,7 +513,14 @@ class Session(asyncio.Protocol):
         """The handshake; its octets go by this session until it is done."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        below = Secured(loop, self, self.host.tls(), done, server_side=True)
+        below = Secured(
+            loop,
+            self,
+            self.host.tls(),
+            done,
+            server_side=True,
+            ssl_handshake_timeout=math.ceil(HANDSHAKE_PATIENCE * self.host.reply_timeout),
+        )
         done.add_done_callback(self._shaken)
         self._raw.set_protocol(below)
         below.connection_made(self._raw)

@@ -15,10 +15,14 @@ import asyncio
 import ctypes
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+NET_UNREACHABLE = 0
 HOST_UNREACHABLE = 1
-"""ICMP type 3 code 1 (RFC 792)."""
+PORT_UNREACHABLE = 3
+"""ICMP type 3 codes 0, 1 and 3 (RFC 792)."""
+NET_PROHIBITED = 9
+"""ICMP type 3 code 9, network administratively prohibited (RFC 1122 section 3.2.2.1)."""
 PROHIBITED = 13
 """ICMP type 3 code 13, communication administratively prohibited (RFC 1812 section 5.2.7.1)."""
 
@@ -43,6 +47,9 @@ _FILTER: tuple[tuple[int, int, int, int], ...] = (
 )
 """Classic BPF over the IP packet: (code, jump if true, jump if false, operand)."""
 
+NOTHING: tuple[tuple[int, int, int, int], ...] = ((0x06, 0, 0, 0),)
+"""The filter that lets no packet through: ret #0."""
+
 OnSyn = Callable[[str, int, str, int, bytes], None]
 """Source address and port, destination address and port, and the packet itself."""
 
@@ -59,8 +66,9 @@ class Tap:
     def icmp_unreachable(self, code: int, packet: bytes) -> None:
         """Answer a packet with `destination unreachable`, as a router on its way would.
 
-        `code` is HOST_UNREACHABLE or PROHIBITED; the connecting kernel makes EHOSTUNREACH of
-        either (RFC 1122 section 4.2.3.9).
+        `code` is one of those above. The connecting kernel gives up at once and makes
+        EHOSTUNREACH of 1 and 13, ENETUNREACH of 0 and 9, ECONNREFUSED of 3 (RFC 1122 section
+        4.2.3.9; icmp(7)).
         """
         source = socket.inet_ntoa(packet[12:16])
         self._icmp.sendto(unreachable(code, packet), (source, 0))
@@ -127,7 +135,7 @@ def _open_sockets() -> tuple[socket.socket, socket.socket]:
         icmp.close()
         raise
     try:
-        _attach(packets)
+        attach(packets, _FILTER)
         packets.bind(("lo", _ETH_P_IP))
     except OSError:
         icmp.close()
@@ -136,9 +144,23 @@ def _open_sockets() -> tuple[socket.socket, socket.socket]:
     return packets, icmp
 
 
-def _attach(packets: socket.socket) -> None:
-    """Give the kernel the filter: a struct sock_fprog, which holds a pointer."""
-    program = b"".join(struct.pack("HBBI", *step) for step in _FILTER)
+def no_more_than(octets: int) -> tuple[tuple[int, int, int, int], ...]:
+    """The filter that lets through only what is so long at most, its TCP header included."""
+    return (
+        (0x80, 0, 0, 0),  # ld len
+        (0x25, 1, 0, octets),  # jgt #octets: drop
+        (0x06, 0, 0, 0xFFFFFFFF),  # ret all
+        (0x06, 0, 0, 0),  # ret #0
+    )
+
+
+def attach(sock: socket.socket, steps: Sequence[tuple[int, int, int, int]]) -> None:
+    """Give the kernel a filter for what a socket receives (socket(7), SO_ATTACH_FILTER).
+
+    It takes a struct sock_fprog, which holds a pointer. Any user may do so; what the filter lets
+    through nobody is not seen by TCP either, so that a SYN is neither answered nor refused.
+    """
+    program = b"".join(struct.pack("HBBI", *step) for step in steps)
     memory = ctypes.create_string_buffer(program, len(program))
-    fprog = struct.pack("HL", len(_FILTER), ctypes.addressof(memory))
-    packets.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
+    fprog = struct.pack("HL", len(steps), ctypes.addressof(memory))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)

@@ -8,9 +8,9 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fakes.reach import NOWHERE
+from fakes.reach import NO_WAY, NOWHERE
 from lab.room import Room
-from model.scenario import Reach, Scenario
+from model.scenario import Scenario
 from model.trace import Placement
 from targets.base import Envelope, Route
 
@@ -67,7 +67,7 @@ def _place(scenario: Scenario, addresses: Iterator[str], room: Room, lifetime: f
     home = f"{scenario.label}.{HOME}"
     hosts = {}
     for host in scenario.hosts:
-        away = host.reach is Reach.UNREACHABLE and not room.sealed
+        away = host.reach in NO_WAY and not room.sealed
         hosts[host.name] = (f"{host.name}.{domain}", NOWHERE if away else next(addresses))
     placement = Placement(
         domain=domain,

@@ -8,10 +8,11 @@ lifetime there is; the rest keep the true one.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fakes.reach import NO_WAY, needs_sealed_room
 from lab.lab import Order
 from lab.pace import Pace, scaled
 from model.expect import expires
-from model.scenario import HOUR, Reach, Scenario
+from model.scenario import HOUR, Scenario
 from model.tls import Tls
 from targets.base import Capability, Target
 
@@ -35,8 +36,11 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "the target has no TLS settings per route"
     if scenario.connector.reuses and Capability.REUSES_CONNECTIONS not in can:
         return "the target has a connection for each message"
-    if not sealed and any(host.reach is Reach.PROHIBITED for host in scenario.hosts):
+    if not sealed and any(needs_sealed_room(host.reach) for host in scenario.all_hosts):
         return "ICMP needs the sealed room"
+    changed = scenario.change.hosts if scenario.change else ()
+    if not sealed and any(scenario.host(one.name).reach in NO_WAY for one in changed):
+        return "in the open room no way ever leads to an address that cannot be reached"
     return ""
 
 

@@ -117,6 +117,7 @@ class World:
             next_conn=self._next_conn[one.scenario.label],
             reply_timeout=self._timers.reply,
             flaw=host.certificate,
+            swallows=host.swallows,
         )
 
     def _sink(self) -> Sink:

@@ -15,6 +15,7 @@ from model.smtp import (
     Behaviour,
     HangUp,
     Moment,
+    Negotiate,
     Pour,
     Say,
     Send,
@@ -365,6 +366,16 @@ class OnReuse:
     def react(self, moment: Moment) -> Action:
         """Ask it from the second message of a connection on."""
         return self.behaviour.react(moment) if moment.carried else moment.usual
+
+
+@dataclass(frozen=True, slots=True)
+class ImplicitTls:
+    """Wait for a TLS handshake before the greeting, as port 465 does (RFC 8314 section 3.3)."""
+
+    def react(self, moment: Moment) -> Action:
+        """Put TLS before the first word."""
+        early = moment.stage is Stage.GREETING and not moment.tls
+        return Negotiate() if early else moment.usual
 
 
 def _octets_of(action: Action) -> bytes:

@@ -50,15 +50,18 @@ class Recovers:
     """The first attempt fails so; once the fault is gone, a later one delivers, once.
 
     `twice` allows a second copy: the host stored the first and cut before saying so
-    (RFC 1047), which no client can know.
+    (RFC 1047), which no client can know. `some`: of several messages, only those that meet the
+    fault need fail at first; which these are is chance, and the others are delivered at once.
     """
 
     first: Fails
     to: str = "mx1"
     twice: bool = False
+    some: bool = False
 
     def __str__(self) -> str:
-        return f"{self.first}, then delivered to {self.to}" + (" (twice)" if self.twice else "")
+        first = f"{self.first} for some" if self.some else f"{self.first}"
+        return f"{first}, then delivered to {self.to}" + (" (twice)" if self.twice else "")
 
 
 @dataclass(frozen=True, slots=True)

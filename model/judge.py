@@ -9,18 +9,23 @@ time-out of the agent's own that is too short fails what is only advised; what i
 as its code (pass, accepted, weak).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 
 from model.dialect import Code, Dialect, Fit, best_fit, resolve
 from model.events import (
     Accepted,
     Asked,
+    Changed,
     Connected,
     Declined,
     Did,
     Encrypted,
+    Heard,
     Knocked,
     Reported,
+    Retried,
     TlsFailed,
 )
 from model.expect import (
@@ -69,6 +74,8 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
     wrongs = [*broken, *(wrong for finding in findings for wrong in finding.wrongs)]
     wrongs += _left_out(scenario, trace)
     wrongs += _too_many(scenario, trace)
+    wrongs += _out_of_order(scenario, trace)
+    wrongs += _not_spread(scenario, trace)
     observed = "; ".join(dict.fromkeys(finding.observed for finding in findings))
     laws = [law for law, state in holds.items() if state is Holds.BROKEN]
     if laws:
@@ -218,6 +225,9 @@ def _failed(trace: Trace, tier: tuple[Code, ...], recipient: str, peer: str) -> 
 
 
 def _recovered(trace: Trace, dialect: Dialect, recipient: str, way: Recovers) -> Finding:
+    reports = reports_of(trace, recipient)
+    if way.some and reports and reports[0].state is State.DELIVERED:
+        return _delivered(trace, recipient, Delivers(way.to))
     failed = _failed(trace, _tier(dialect, way.first), recipient, way.first.peer)
     if failed.fit is not Fit.WRONG and failed.observed.startswith(State.RETURNED):
         return failed  # the dialect lets this failure be final, so there is nothing to recover
@@ -334,6 +344,9 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     bad = [host for host in scenario.all_hosts if host.behaviours or host.script]
     if bad and not any(host.name in spoiled for host in bad):
         unmet.append("no host came to misbehave")
+    swallowing = {host.name for host in scenario.all_hosts if host.swallows}
+    if swallowing and not any(e.stage is Stage.DATA for e in _heard(trace, swallowing)):
+        unmet.append("no body was sent into the black hole")
     flawed = [host for host in scenario.all_hosts if _shows(host)]
     if flawed and not any(host.name in shaken for host in flawed):
         unmet.append("nobody shook hands with the host whose TLS is odd")
@@ -341,6 +354,11 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     if away and not any(_knocked(host, trace) for host in away):
         unmet.append("no connection to a host that is away was tried")
     return unmet
+
+
+def _heard(trace: Trace, hosts: set[str]) -> Iterator[Heard]:
+    """The lines that some hosts heard."""
+    return (event for event in trace.all(Heard) if event.host in hosts)
 
 
 def _shows(host: Host) -> bool:
@@ -391,6 +409,35 @@ def _too_hasty(trace: Trace) -> list[Mismatch]:
         )
         for where, one in hasty.items()
     ]
+
+
+def _out_of_order(scenario: Scenario, trace: Trace) -> list[Mismatch]:
+    """What is wrong if the first attempt went to other hosts, or in another order, than it must.
+
+    RFC 5321 section 5.1. Where SYNs cannot be seen, only hosts that are up have any say.
+    """
+    if not scenario.order:
+        return []
+    seen = Knocked if trace.sealed else Connected
+    first = takewhile(lambda event: not isinstance(event, Changed | Retried), trace.events)
+    tried = list(dict.fromkeys(event.host for event in first if isinstance(event, seen)))
+    away = {host.name for host in scenario.hosts if host.reach is not Reach.UP}
+    unseen = set() if trace.sealed else away
+    groups = [[name for name in word.split("|") if name not in unseen] for word in scenario.order]
+    rest = iter(tried)
+    found = [sorted(islice(rest, len(group))) for group in groups]
+    if found == [sorted(group) for group in groups] and next(rest, None) is None:
+        return []
+    return [Mismatch("order of hosts", ", ".join(scenario.order), ", ".join(tried) or "none")]
+
+
+def _not_spread(scenario: Scenario, trace: Trace) -> list[Mismatch]:
+    """What is wrong if a host that should share the load took no message (RFC 5321 section 5.1)."""
+    took = {event.host for event in trace.all(Accepted)}
+    if took >= set(scenario.spread):
+        return []
+    wanted = "each of " + ", ".join(scenario.spread)
+    return [Mismatch("hosts that took mail", wanted, ", ".join(sorted(took)) or "none")]
 
 
 def _knocked(host: Host, trace: Trace) -> bool:

@@ -21,10 +21,18 @@ class Reach(StrEnum):
     """A RST from a closed port."""
     SILENT = "silent"
     """The SYN is dropped."""
+    BACKLOG = "backlog"
+    """The host listens and never accepts, and its queue is full."""
     UNREACHABLE = "unreachable"
     """ICMP host unreachable (in the open room: no route)."""
+    NET_UNREACHABLE = "net-unreachable"
+    """ICMP net unreachable (in the open room: no route)."""
+    PORT_UNREACHABLE = "port-unreachable"
+    """ICMP port unreachable, a packet filter's plain REJECT; needs the sealed room."""
     PROHIBITED = "prohibited"
     """ICMP communication administratively prohibited; needs the sealed room."""
+    NET_PROHIBITED = "net-prohibited"
+    """ICMP network administratively prohibited; needs the sealed room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,9 @@ class Host:
     handshake: Handshake = Handshake.USUAL
     script: tuple[Action, ...] = ()
     """Played octet by octet instead of SMTP: the first action at once, one more per line heard."""
+    swallows: int = 0
+    """Octets beyond which a TCP segment vanishes on its way to the host, and no ICMP message says
+    so: a black hole of path MTU discovery (RFC 2923 section 2.1). 0: none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,11 @@ class Scenario:
     """How many connections the first attempt may make in all; 0: any number."""
     fault_at: tuple[Stage, ...] = ()
     """Where the fault is, if the hosts do more than that: at one of these it must have been met."""
+    order: tuple[str, ...] = ()
+    """The hosts that the first attempt goes to, in this order, and no others; hosts between which
+    there is no order stand in one word with a `|` between them. Empty: whatever."""
+    spread: tuple[str, ...] = ()
+    """Hosts of which each is to take some of the messages."""
 
     @property
     def chapter(self) -> str:

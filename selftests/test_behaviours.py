@@ -1,6 +1,7 @@
 """Every behaviour, as a pure function of the moment."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from model.behaviours import (
     CutAt,
     CutBody,
+    ImplicitTls,
     KeepThenCut,
     MaskCapabilities,
     MaskGreeting,
@@ -51,6 +53,7 @@ ACTING: list[tuple[Behaviour, Moment, object]] = [
         Say("250-mx1\n250-XXXXXXXXX\n250-XXXXXXXX\n250 XXXX"),
     ),
     (MaskCapabilities(), moment(Stage.STARTTLS), Say("502 5.5.1 Command not implemented")),
+    (ImplicitTls(), moment(Stage.GREETING), Negotiate()),
 ]
 
 IDLE: list[tuple[Behaviour, Moment]] = [
@@ -65,6 +68,8 @@ IDLE: list[tuple[Behaviour, Moment]] = [
     (Withhold("SIZE"), moment(Stage.STARTTLS)),
     (MaskGreeting(), moment(Stage.EHLO)),
     (MaskCapabilities(), moment(Stage.GREETING)),
+    (ImplicitTls(), moment(Stage.EHLO)),
+    (ImplicitTls(), replace(moment(Stage.GREETING), tls=True)),
 ]
 
 

@@ -15,7 +15,7 @@ from model.expect import AnyOf, Delivers, Each, Fails, Recovers, Refuses
 from model.failure import Cause, Failure
 from model.judge import describe, expected_codes
 from model.rule import Level, Rule
-from model.scenario import Change, Connector, Host, Reach, Scenario
+from model.scenario import Change, Connector, Host, Mail, Reach, Scenario
 from model.smtp import Behaviour, Stage
 from model.tls import Flaw, Tls
 from reports.record import cause_of
@@ -64,6 +64,9 @@ CUT_AT_MAIL = (Host(behaviours=(CutAt(Stage.MAIL),)),)
             "whose certificate must be refused",
         ),
         ({"expect": Recovers(BUSY), "hosts": CUT_AT_MAIL}, "nothing in it ever changes"),
+        ({"order": ("mx1|mx7",)}, "order of 'mx7'"),
+        ({"spread": ("mx7",)}, "order of 'mx7'"),
+        ({"order": ("mx1",), "mail": Mail(messages=2)}, "have no order"),
         ({"expect": Refuses()}, "nothing odd about it"),
         ({"id": "control.x.under-domain"}, "its id says under-domain"),
         ({"id": "control.rcpt.x", "hosts": CUT_AT_MAIL, "expect": BUSY}, "its id says rcpt"),

@@ -1,6 +1,7 @@
 """The SMTP fakes over real sockets: honest by default, spoiled exactly as told."""
 
 import asyncio
+import os
 import smtplib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +17,7 @@ from fakes.smtp import MailHost
 from model.behaviours import (
     CutAt,
     CutBody,
+    ImplicitTls,
     KeepThenCut,
     MaskCapabilities,
     MaskGreeting,
@@ -82,7 +84,7 @@ class Client:
 
 @asynccontextmanager
 async def session(
-    pki: Pki, *behaviours: Behaviour, flaw: Flaw = Flaw.VALID
+    pki: Pki, *behaviours: Behaviour, flaw: Flaw = Flaw.VALID, swallows: int = 0
 ) -> AsyncIterator[tuple[Client, Notebook]]:
     """A host with behaviours, and a client connected to it."""
     notes = Notebook()
@@ -96,6 +98,7 @@ async def session(
         lambda: pki.context(flaw, ("mx1.x.test",)),
         behaviours,
         domain="x.test",
+        swallows=swallows,
     )
     await host.open()
     reader, writer = await asyncio.open_connection(IP, PORT)
@@ -366,5 +369,75 @@ def test_the_sink_files_returned_mail_by_sender(pki: Pki) -> None:
         assert (event.sender, event.recipients) == ("", ("s@x.home.test",))
         writer.close()
         await sink.close()
+
+    run(body)
+
+
+def test_an_implicit_tls_server_waits_for_the_client(pki: Pki) -> None:
+    """Silent for whoever waits for a greeting; who begins with TLS is greeted within it."""
+
+    async def body() -> None:
+        async with session(pki, ImplicitTls()) as (client, notes):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await client.hear()
+            context = ssl.create_default_context(cadata=pki.ca_pem.decode())
+            await client.writer.start_tls(context, server_hostname="mx1.x.test")
+            assert (await client.hear()).startswith("220 ")
+            assert "STARTTLS" not in await client.ask("EHLO client.test")
+            deeds = [e.deed for e in notes.events if isinstance(e, Did) and e.spoiled]
+            assert deeds == ["* waits for a TLS handshake"]
+
+    run(body)
+
+
+def test_clear_text_is_no_handshake(pki: Pki) -> None:
+    """Who speaks SMTP to such a server gets no reply, but the end."""
+
+    async def body() -> None:
+        async with session(pki, ImplicitTls()) as (client, notes):
+            client.writer.write(b"EHLO client.test\r\n")
+            assert await client.hear() == ""
+            assert isinstance(await notes.told(TlsFailed), TlsFailed)
+
+    run(body)
+
+
+def test_a_black_hole_swallows_what_is_large_and_nothing_else(pki: Pki) -> None:
+    """Commands come, a large segment does not, and TCP still waits for it."""
+
+    async def body() -> None:
+        async with session(pki, swallows=1000) as (client, notes):
+            assert (await client.up_to(Stage.DATA)).startswith("354")
+            client.writer.write(b"x" * 2000 + b"\r\n.\r\n")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.7):  # longer than the first retransmission takes
+                    await client.hear()
+            assert not any(isinstance(e, Accepted) for e in notes.events)
+        async with session(pki, swallows=1000) as (client, _):
+            assert (await client.up_to(Stage.DOT)).startswith("250")
+
+    run(body)
+
+
+def test_an_address_is_free_once_its_host_is_closed(pki: Pki) -> None:
+    """Also while a copy of the listener is left, as in a process that is just being started."""
+
+    async def body() -> None:
+        first, second = (
+            MailHost(
+                Notebook(), "x", "mx1", "mx1.x.test", IP, PORT, lambda: pki.context(Flaw.VALID, ())
+            )
+            for _ in range(2)
+        )
+        await first.open()
+        assert first._server is not None
+        copy = os.dup(first._server.sockets[0].fileno())
+        try:
+            await first.close()
+            await second.open()
+            await second.close()
+        finally:
+            os.close(copy)
 
     run(body)

@@ -15,7 +15,15 @@ from typing import Any
 import pytest
 
 from fakes.reach import NOWHERE, Reaches, needs_sealed_room
-from fakes.wire import HOST_UNREACHABLE, PROHIBITED, Tap, checksum, endpoints, unreachable
+from fakes.wire import (
+    HOST_UNREACHABLE,
+    NET_UNREACHABLE,
+    PROHIBITED,
+    Tap,
+    checksum,
+    endpoints,
+    unreachable,
+)
 from model.scenario import Reach
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +66,12 @@ async def connect(ip, source=None, limit=3.0):
             how = errno.errorcode[error.errno]
     return how, time.monotonic() - before
 
+def overflows():
+    "How many SYNs the kernel has dropped because a listener's queue was full."
+    with open("/proc/net/netstat") as counters:
+        names, values = [line.split() for line in counters if line.startswith("TcpExt:")]
+    return int(dict(zip(names, values))["ListenOverflows"])
+
 def blocking(ip):
     "The same with connect(2) waiting in the kernel, as agents do it."
     with socket.socket() as client:
@@ -71,13 +85,26 @@ async def main():
     await reaches.block("198.51.100.3", PORT, Reach.SILENT)
     await reaches.block("198.51.100.4", PORT, Reach.UNREACHABLE)
     await reaches.block("198.51.100.5", PORT, Reach.PROHIBITED)
+    await reaches.block("198.51.100.7", PORT, Reach.BACKLOG)
+    await reaches.block("198.51.100.8", PORT, Reach.NET_UNREACHABLE)
+    await reaches.block("198.51.100.9", PORT, Reach.PORT_UNREACHABLE)
+    await reaches.block("198.51.100.10", PORT, Reach.NET_PROHIBITED)
     server = await asyncio.start_server(lambda r, w: w.close(), "198.51.100.6", PORT)
+    before = overflows()
+    silent = await connect("198.51.100.3", limit=1.8)
+    between = overflows()
+    full = await connect("198.51.100.7", limit=1.8)
     said = {
         "refused": await connect("198.51.100.2"),
-        "silent": await connect("198.51.100.3", limit=1.8),
+        "silent": silent,
+        "full": full,
+        "overflows": [between - before, overflows() - between],
         "unreachable": await connect("198.51.100.4"),
         "unreachable from itself": await connect("198.51.100.4", "198.51.100.4"),
         "prohibited": await connect("198.51.100.5"),
+        "net unreachable": await connect("198.51.100.8"),
+        "port unreachable": await connect("198.51.100.9"),
+        "net prohibited": await connect("198.51.100.10"),
         "up": await connect("198.51.100.6"),
         "blocking": await asyncio.to_thread(blocking, "198.51.100.5"),
         "twenty": sorted({
@@ -131,6 +158,9 @@ def _no_network_no_tap() -> None:
         ("unreachable", "EHOSTUNREACH", 1.0),
         ("unreachable from itself", "EHOSTUNREACH", 1.0),
         ("prohibited", "EHOSTUNREACH", 1.0),
+        ("net unreachable", "ENETUNREACH", 1.0),
+        ("port unreachable", "ECONNREFUSED", 1.0),
+        ("net prohibited", "ENETUNREACH", 1.0),
         ("after", "ECONNREFUSED", 1.0),
     ],
 )
@@ -142,10 +172,19 @@ def test_a_connection_ends_as_told(
     assert seen[what][1] < within
 
 
-def test_silence_is_silence(seen: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("what", "ip"), [("silent", "198.51.100.3"), ("full", "198.51.100.7")])
+def test_silence_is_silence(seen: dict[str, Any], what: str, ip: str) -> None:
     """The SYN was sent again in the time, and not answered either."""
-    assert seen["silent"][0] == "silence"
-    assert sum(ip == "198.51.100.3" for _, _, ip, _ in seen["syns"]) >= 2
+    assert seen[what][0] == "silence"
+    assert sum(dest == ip for _, _, dest, _ in seen["syns"]) >= 2
+
+
+def test_only_a_full_queue_overflows(seen: dict[str, Any]) -> None:
+    """The kernel counts the SYNs that found no room; what a filter drops it does not count."""
+    dropped, overflowed = seen["overflows"]
+
+    assert dropped == 0
+    assert overflowed >= 2
 
 
 def test_connect_in_the_kernel_ends_too(seen: dict[str, Any]) -> None:
@@ -162,16 +201,27 @@ def test_every_connection_tried_is_evidence(seen: dict[str, Any]) -> None:
     """Reached or not, each is told with an end of its own, and our fillers never are."""
     ends = {(source, port, ip) for source, port, ip, _ in seen["syns"]}
     told = collections.Counter(ip.removeprefix("198.51.100.") for _, _, ip in ends)
-    assert told == {"2": 1, "3": 1, "4": 22, "5": 2, "6": 1}
+    assert told == {
+        "2": 1,
+        "3": 1,
+        "4": 22,
+        "5": 2,
+        "6": 1,
+        "7": 1,
+        "8": 1,
+        "9": 1,
+        "10": 1,
+    }
 
 
 # Without a network of its own --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reach", Reach)
-def test_only_prohibited_needs_the_sealed_room(reach: Reach) -> None:
-    """All the others can be had by any user."""
-    assert needs_sealed_room(reach) is (reach is Reach.PROHIBITED)
+def test_only_icmp_needs_the_sealed_room(reach: Reach) -> None:
+    """All the others can be had by any user, two of them by a trick."""
+    said = {Reach.PROHIBITED, Reach.NET_PROHIBITED, Reach.PORT_UNREACHABLE}
+    assert needs_sealed_room(reach) is (reach in said)
 
 
 def open_room_meets(ip: str, reach: Reach) -> int:
@@ -197,10 +247,12 @@ def open_room_meets(ip: str, reach: Reach) -> int:
     [
         ("127.0.9.2", Reach.REFUSED, errno.ECONNREFUSED),
         ("127.0.9.2", Reach.SILENT, errno.EAGAIN),
+        ("127.0.9.2", Reach.BACKLOG, errno.EAGAIN),
         (NOWHERE, Reach.UNREACHABLE, errno.ENETUNREACH),
+        (NOWHERE, Reach.NET_UNREACHABLE, errno.ENETUNREACH),
     ],
 )
-def test_an_open_room_has_three_of_them(ip: str, reach: Reach, error: int) -> None:
+def test_an_open_room_has_five_of_them(ip: str, reach: Reach, error: int) -> None:
     """Real sockets, no privilege."""
     assert open_room_meets(ip, reach) == error
 
@@ -209,6 +261,7 @@ def test_an_open_room_has_three_of_them(ip: str, reach: Reach, error: int) -> No
     ("ip", "reach", "words"),
     [
         ("127.0.9.2", Reach.PROHIBITED, "sealed"),
+        ("127.0.9.2", Reach.PORT_UNREACHABLE, "sealed"),
         ("127.0.9.2", Reach.UNREACHABLE, NOWHERE),
         ("127.0.9.2", Reach.UP, "open a mail host"),
     ],
@@ -240,7 +293,7 @@ def test_a_packet_cut_off_has_no_ends(length: int) -> None:
     assert endpoints(SYN[:length]) is None
 
 
-@pytest.mark.parametrize("code", [HOST_UNREACHABLE, PROHIBITED])
+@pytest.mark.parametrize("code", [NET_UNREACHABLE, HOST_UNREACHABLE, PROHIBITED])
 @pytest.mark.parametrize("packet", [SYN, SYN + b"x"])
 def test_the_icmp_message_quotes_the_packet(code: int, packet: bytes) -> None:
     """Type 3, the code, a checksum that comes out, and the packet."""

@@ -4,7 +4,7 @@ import pytest
 
 from catalogue import dialects
 from model.behaviours import CutAt
-from model.events import Asked, Did, Elapsed, Event, Knocked
+from model.events import Asked, Did, Elapsed, Event, Heard, Knocked, Retried
 from model.expect import AnyOf, Delivers, Expectation, Expires, Fails, Recovers
 from model.failure import Cause, Failure
 from model.judge import judge, unmet_faults
@@ -13,7 +13,17 @@ from model.scenario import Host, Reach, Scenario
 from model.smtp import Stage
 from model.trace import Trace
 from model.verdict import Judgement, Verdict
-from selftests.worlds import RECIPIENT, deferred, ndr, queued, said, scenario, stored, trace
+from selftests.worlds import (
+    RECIPIENT,
+    connected,
+    deferred,
+    ndr,
+    queued,
+    said,
+    scenario,
+    stored,
+    trace,
+)
 
 REFUSED = Cause(Failure.CONNECTION_REFUSED, "reset")
 KNOCK = Knocked(0.5, "mx1", "198.18.1.1")
@@ -217,6 +227,87 @@ def test_every_address_is_tried() -> None:
     assert verdict(KNOCK, other) is Verdict.PASS
     assert verdict(KNOCK) is Verdict.FAIL
     assert verdict(Asked(0.1, "mx1.x-y.test.", "A", "udp", "", False), sealed=False) is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("order", "tried", "verdict"),
+    [
+        (("mx1", "mx2"), ("mx1", "mx2"), Verdict.PASS),
+        (("mx1", "mx2"), ("mx1", "mx1", "mx2", "mx1"), Verdict.PASS),
+        (("mx1", "mx2"), ("mx2", "mx1"), Verdict.FAIL),
+        (("mx1|mx2",), ("mx2", "mx1"), Verdict.PASS),
+        (("mx1|mx2", "mx3"), ("mx2", "mx1", "mx3"), Verdict.PASS),
+        (("mx1|mx2", "mx3"), ("mx2", "mx3", "mx1"), Verdict.FAIL),
+        (("mx1",), ("mx1", "mx2"), Verdict.FAIL),
+        (("mx1", "mx2"), ("mx1",), Verdict.FAIL),
+        ((), ("mx2",), Verdict.PASS),
+    ],
+)
+def test_hosts_are_gone_to_in_order(
+    order: tuple[str, ...], tried: tuple[str, ...], verdict: Verdict
+) -> None:
+    """Each once at least, and no others; between some there is no order."""
+    knocks = [Knocked(0.5, name, "198.18.1.1") for name in tried]
+
+    assert judge(scenario(order=order), trace(*knocks, stored(), queued()), M365).verdict is verdict
+
+
+def test_only_the_first_attempt_has_an_order() -> None:
+    """What comes after the agent was told to try again is another matter."""
+    about = scenario(order=("mx1",), expect=Recovers(Fails(REFUSED)))
+    other = Knocked(2.5, "mx2", "198.18.1.2")
+    events = (KNOCK, deferred(), Retried(2.0), other, stored(), queued())
+
+    assert judge(about, trace(*events), M365).verdict is Verdict.PASS
+    assert judge(about, trace(other, *events), M365).verdict is Verdict.FAIL
+
+
+def test_in_an_open_room_hosts_that_are_up_have_an_order() -> None:
+    """Whoever is away cannot be seen there."""
+    hosts = (Host("mx1", reach=Reach.REFUSED), Host("mx2"), Host("mx3"))
+    about = scenario(hosts=hosts, order=("mx1", "mx2"), expect=Delivers("mx2"))
+    knock = Asked(0.1, "mx1.x-y.test.", "A", "udp", "", False)
+
+    def verdict(*events: Event) -> Verdict:
+        seen = trace(knock, *events, stored(host="mx2"), queued(), sealed=False)
+        return judge(about, seen, M365).verdict
+
+    assert verdict(connected("mx2")) is Verdict.PASS
+    assert verdict(connected("mx3"), connected("mx2")) is Verdict.FAIL
+
+
+def test_the_load_is_spread() -> None:
+    """A host that took nothing is told."""
+    about = scenario(spread=("mx1", "mx2"), expect=Recovers(Fails(REFUSED), twice=True))
+    first = stored(acknowledged=False)
+
+    def verdict(*copies: Event) -> Verdict:
+        return judge(about, trace(KNOCK, deferred(), *copies, queued()), M365).verdict
+
+    assert verdict(stored(host="mx2", acknowledged=False), stored()) is Verdict.PASS
+    assert verdict(first, stored()) is Verdict.FAIL
+
+
+def test_some_may_be_delivered_at_once() -> None:
+    """Where the fault is for some of the messages only, the others need not fail first."""
+    some, all_of_them = Recovers(Fails(REFUSED), some=True), Recovers(Fails(REFUSED))
+    at_once = trace(KNOCK, stored(), said(State.DELIVERED), queued())
+    later = trace(KNOCK, deferred(), stored(), said(State.DELIVERED), queued())
+    elsewhere = trace(KNOCK, stored(host="mx2"), said(State.DELIVERED), queued())
+
+    assert judge(refusing(some), at_once, M365).verdict is Verdict.PASS
+    assert judge(refusing(some), later, M365).verdict is Verdict.PASS
+    assert judge(refusing(some), elsewhere, M365).verdict is Verdict.FAIL
+    assert judge(refusing(all_of_them), at_once, M365).verdict is Verdict.FAIL
+
+
+def test_a_black_hole_is_met_by_a_body() -> None:
+    """Small commands pass it."""
+    about = scenario(hosts=(Host(swallows=1400),))
+    data = Heard(0.3, "mx1", 1, Stage.DATA, "DATA", False)
+
+    assert unmet_faults(about, trace()) == ["no body was sent into the black hole"]
+    assert unmet_faults(about, trace(data)) == []
 
 
 def test_expiry_without_an_ndr_fails() -> None:

@@ -1,7 +1,7 @@
 """The lab's pure parts: placing, pacing, arranging, sharding, reading notices."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from lab.setups import arrange, unsupported
 from model.events import Knocked, Strayed
 from model.expect import expires
 from model.ndr import read_notices
+from model.scenario import Change, Host, Reach
 from model.tls import Tls
 from selftests.worlds import ndr, stored
 from targets.base import Capability
@@ -132,7 +133,11 @@ def test_what_is_unsupported_says_why() -> None:
     assert "smart hosts" in unsupported(smart, bare, sealed=True)
     assert "TLS" in unsupported(strict, bare, sealed=True)
     assert "sealed" in unsupported(icmp, able, sealed=False)
-    assert [unsupported(s, able, sealed=True) for s in (smart, strict, icmp)] == ["", "", ""]
+    far = replace(
+        OPENING, hosts=(Host(reach=Reach.UNREACHABLE),), change=Change(hosts=(Host("mx1"),))
+    )
+    assert "no way ever leads" in unsupported(far, able, sealed=False)
+    assert not any(unsupported(s, able, sealed=True) for s in (smart, strict, icmp, far))
 
 
 def test_shards_are_stable_and_the_marked_go_where_they_are_marked_for() -> None:
