@@ -75,6 +75,9 @@ def flaws(chapter: str, scenario: Scenario) -> Iterable[str]:
         for target in way.hosts if isinstance(way, Delivers) else (getattr(way, "to", "mx1"),):
             if isinstance(way, Delivers | Recovers) and target not in names:
                 yield f"it expects delivery to {target!r}, which is none of its hosts"
+    for host in scenario.all_hosts:
+        if host.box and host.script:
+            yield f"{host.name} has a script, and a box cannot stand in front of one"
     for changed in scenario.change.hosts if scenario.change else ():
         if changed.name not in names:
             yield f"its change is about {changed.name!r}, which is none of its hosts"

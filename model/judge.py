@@ -37,6 +37,7 @@ from model.expect import (
     ways,
 )
 from model.laws import check, is_below, ndrs_of, reports_of
+from model.middlebox import name_of
 from model.report import Report, Source, State
 from model.scenario import Host, Reach, Scenario
 from model.tls import Flaw, Handshake
@@ -320,11 +321,15 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     faulty = any(zone.faults for zone in scenario.all_zones)
     if faulty and not any(e.spoiled for e in trace.all(Asked)):
         unmet.append("no question met the DNS fault")
-    spoiled = {e.host for e in trace.all(Did) if e.spoiled}
+    spoiled = {e.host for e in trace.all(Did) if e.spoiled and not e.by}
     shaken = {e.host for e in trace.all(Encrypted)} | {e.host for e in trace.all(TlsFailed)}
     bad = [host for host in scenario.all_hosts if host.behaviours or host.script]
     if bad and not any(host.name in spoiled for host in bad):
         unmet.append("no host came to misbehave")
+    boxed = [host for host in scenario.all_hosts if host.box and host.box.filters]
+    idle = [idle_filters(host, trace) for host in boxed]
+    if idle and all(idle):
+        unmet.append(f"a box found nothing to do for {', '.join(idle[0])}")
     flawed = [host for host in scenario.all_hosts if _shows(host)]
     if flawed and not any(host.name in shaken for host in flawed):
         unmet.append("nobody shook hands with the host whose TLS is odd")
@@ -332,6 +337,14 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     if away and not any(_knocked(host, trace) for host in away):
         unmet.append("no connection to a host that is away was tried")
     return unmet
+
+
+def idle_filters(host: Host, trace: Trace) -> list[str]:
+    """The filters that a host's box is there for, and that have not acted."""
+    acted = {e.by for e in trace.all(Did) if e.host == host.name and e.spoiled}
+    return [
+        name for name in map(name_of, host.box.filters if host.box else ()) if name not in acted
+    ]
 
 
 def _shows(host: Host) -> bool:

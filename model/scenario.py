@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from model.dns import Zone
 from model.expect import Delivers, Expectation
+from model.middlebox import Box
 from model.rule import Rule
 from model.smtp import Action, Behaviour
 from model.tls import Flaw, Handshake, Tls
@@ -41,6 +42,8 @@ class Host:
     handshake: Handshake = Handshake.USUAL
     script: tuple[Action, ...] = ()
     """Played octet by octet instead of SMTP: the first action at once, one more per line heard."""
+    box: Box | None = None
+    """What stands in front of it and reads along; not in front of a script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,8 @@ class Mail:
     recipients: tuple[str, ...] = ("user",)
     octets: int = 600
     """Roughly how long the body is."""
+    sender: str = "sender"
+    """The sender's local part."""
     null_sender: bool = False
     headers: tuple[str, ...] = ()
     body: bytes | None = None
