@@ -81,3 +81,95 @@ BLACK_HOLE = Rule(
     MUST,
     "where no ICMP comes back a large segment is never acknowledged; the time-out has to end it",
 )
+
+# middlebox
+ASA = "Cisco ASA Series Firewall CLI Configuration Guide"
+CODE_NOT_TEXT = Rule(
+    "RFC 5321", "4.2", MUST, "what a client does follows from a reply's code, not from its text"
+)
+HELO_FALLBACK = Rule(
+    "RFC 5321", "3.2", SHOULD, "a client whose EHLO is not recognized falls back to HELO"
+)
+EACH_COMMAND = Rule(
+    "RFC 5321", "4.5.3.2", MUST, "time is kept command by command, never for the whole transaction"
+)
+BATCHES = Rule(
+    "RFC 5321",
+    "4.5.3.1.8",
+    POLICY,
+    "100 recipients must be taken; more in one transaction may be too many, and fewer are safe",
+)
+PIPELINE = Rule(
+    "RFC 2920", "3.1", MUST, "commands go in groups only to a server that has said PIPELINING"
+)
+PIPELINE_LOST = Rule(
+    "RFC 2920",
+    "3.1",
+    POLICY,
+    "a client may send in groups where it is offered, or wait for each reply; both are right",
+)
+CHUNKS = Rule("RFC 3030", "2", MUST, "BDAT is for servers that have said CHUNKING")
+CHUNKS_OR_DATA = Rule(
+    "RFC 3030", "2", POLICY, "where CHUNKING is offered a client may use BDAT, or DATA as ever"
+)
+GREETED_FIRST = Rule(
+    "RFC 5321", "4.1.4", MUST, "without an EHLO or HELO that the host has heard there is no mail"
+)
+UNKNOWN_CODE = Rule(
+    "RFC 5321", "4.3.2", MUST, "a code that is unknown is taken by its first digit alone"
+)
+MAILGUARD = Rule(
+    "Microsoft KB 295725",
+    "Mailguard",
+    POLICY,
+    "a dot that comes in two packets is lost; the message waits, and goes once this is turned off",
+)
+ASA_DEFAULTS = Rule(
+    ASA,
+    "Defaults for ESMTP inspection",
+    POLICY,
+    "greeting and unknown capabilities are masked, STARTTLS is removed; all else goes as before",
+)
+ASA_COMMANDS = Rule(
+    ASA,
+    "ESMTP inspection",
+    POLICY,
+    "a command that is not supported becomes a row of X, and the server objects to it",
+)
+ASA_COMMAND_LENGTH = Rule(
+    ASA, "match cmd line length", POLICY, "a longer command (default: 512) costs the connection"
+)
+ASA_RECIPIENTS = Rule(
+    ASA, "match cmd RCPT count", POLICY, "one more (default: 100) costs the connection"
+)
+ASA_SENDER = Rule(
+    ASA, "match sender-address length", POLICY, "a longer one (default: 320) costs the connection"
+)
+ASA_HEADER = Rule(ASA, "match header length", POLICY, "a longer header costs the connection")
+ASA_FILENAME = Rule(
+    ASA, "match MIME filename length", POLICY, "a longer one (default: 255) costs the connection"
+)
+ASA_IDLE = Rule(
+    ASA,
+    "set connection timeout idle",
+    POLICY,
+    "a connection on which nothing passes is forgotten, and reset only if so configured",
+)
+BLOCKED = Rule(
+    "Palo Alto Networks PAN-OS",
+    "Antivirus profile, smtp: reset-both",
+    POLICY,
+    "content that is not liked costs the connection; with 541 the sender is told why",
+)
+SPLICE = Rule(
+    "Fortinet FortiOS",
+    "splice",
+    POLICY,
+    "a message is scanned while it passes; one that is not liked gets an error in the host's place",
+)
+DEEP_INSPECTION = Rule(
+    "Fortinet FortiOS",
+    "SSL deep inspection",
+    POLICY,
+    "the box ends TLS with a certificate of its own, and reads what is in it",
+)

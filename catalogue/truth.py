@@ -50,6 +50,9 @@ def _unknown_hosts(scenario: Scenario) -> Iterator[str]:
     for host in scenario.change.hosts if scenario.change else ():
         if host.name not in names:
             yield f"its change is about {host.name!r}, which is none of its hosts"
+    for host in scenario.all_hosts:
+        if host.box and host.script:
+            yield f"{host.name} has a script, and a box cannot stand in front of one"
     ordered = {name for word in scenario.order for name in word.split("|")}
     for name in sorted((ordered | set(scenario.spread)) - names):
         yield f"it speaks of the order of {name!r}, which is none of its hosts"

@@ -22,11 +22,15 @@ HOME = "home.test"
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A scenario with its place and its route; its messages are written when they are asked for."""
+    """A scenario with its place and its route; its messages are written when they are asked for.
+
+    `inner` are the addresses that hosts behind a box have, by relative name; nobody else may know.
+    """
 
     scenario: Scenario
     placement: Placement
     route: Route
+    inner: Mapping[str, str]
 
     @property
     def envelopes(self) -> tuple[Envelope, ...]:
@@ -72,12 +76,14 @@ def _place(scenario: Scenario, addresses: Iterator[str], room: Room, lifetime: f
     placement = Placement(
         domain=domain,
         home=home,
-        sender="" if scenario.mail.null_sender else f"sender@{home}",
+        sender="" if scenario.mail.null_sender else f"{scenario.mail.sender}@{home}",
         recipients=tuple(f"{name}@{domain}" for each in scenario.mail.envelopes for name in each),
         hosts=hosts,
         port=room.smtp_port,
     )
-    return Placed(scenario, placement, _route(scenario, placement, lifetime))
+    boxed = dict.fromkeys(host.name for host in scenario.all_hosts if host.box)
+    inner = {name: next(addresses) for name in boxed}
+    return Placed(scenario, placement, _route(scenario, placement, lifetime), inner)
 
 
 def _route(scenario: Scenario, placement: Placement, lifetime: float) -> Route:
@@ -109,7 +115,7 @@ def _message(scenario: Scenario, placement: Placement, recipient: str) -> bytes:
     serial = recipient.partition("@")[0].rpartition("-")[2]
     number = f".{serial}" if scenario.mail.messages > 1 else ""
     head = [
-        f"From: Sender <sender@{placement.home}>",
+        f"From: Sender <{scenario.mail.sender}@{placement.home}>",
         f"To: <{recipient}>",
         f"Subject: {scenario.id}",
         "Date: Fri, 01 Mar 2019 12:00:00 +0000",

@@ -11,8 +11,10 @@ one that does not is a stray.
 import itertools
 import ssl
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from fakes.dns import Nameserver
+from fakes.middlebox import Hidden, Middlebox
 from fakes.pki import Pki
 from fakes.raw import RawHost
 from fakes.reach import Reaches
@@ -25,6 +27,8 @@ from model.events import Knocked
 from model.scenario import Host, Reach
 from model.timers import Timers
 
+M = TypeVar("M", bound=MailHost)
+
 
 class World:
     """Everything that the agent can ask or reach in a room."""
@@ -36,10 +40,11 @@ class World:
         self._sink_ip = sink_address(network)
         self._pki = pki
         self._timers = timers
-        self._hosts: dict[str, MailHost] = {}
+        self._hosts: dict[str, MailHost | Middlebox] = {}
         self._home: Sink | None = None
         self._next_conn: dict[str, Callable[[], int]] = {}
         self._by_ip: dict[str, tuple[str, str]] = {}
+        self._inner: dict[str, str] = {}
         self._syns: set[tuple[str, int]] = set()
         self._reaches: Reaches | None = None
 
@@ -101,9 +106,23 @@ class World:
         elif self._reaches is not None:
             self._reaches.free(ip, one.placement.port)
 
-    def _host(self, one: Placed, host: Host) -> MailHost:
+    def _host(self, one: Placed, host: Host) -> MailHost | Middlebox:
         fqdn, ip = one.placement.hosts[host.name]
-        return (RawHost if host.script else MailHost)(
+        if host.box is None:
+            return self._served(RawHost if host.script else MailHost, one, host, ip)
+        inner = one.inner[host.name]
+        self._inner[inner] = ip
+        return Middlebox(
+            box=host.box,
+            host=self._served(Hidden, one, host, inner),
+            ip=ip,
+            context=lambda flaw: self._pki.context(flaw, (fqdn,)),
+            next_conn=self._next_conn[one.scenario.label],
+        )
+
+    def _served(self, kind: type[M], one: Placed, host: Host, ip: str) -> M:
+        fqdn, _ = one.placement.hosts[host.name]
+        return kind(
             witness=self.journal,
             label=one.scenario.label,
             name=host.name,
@@ -136,6 +155,8 @@ class World:
 
     def _on_syn(self, source: str, port: int, ip: str, to_port: int) -> None:
         """Somebody wants to connect: to a scenario's host, to the sink, or where nobody lives."""
+        if source == self._inner.get(ip):
+            return  # a box to the host behind it
         if (where := self._by_ip.get(ip)) is None:
             theirs = ip == self._sink_ip or ip.startswith("127.")  # loopback: the agent's own door
             if to_port == self.room.smtp_port and not theirs:

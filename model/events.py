@@ -79,7 +79,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """What the host did at a stage: the reply said, or `*` and a deed; spoiled or honest."""
+    """What the host did at a stage: the reply said, or `*` and a deed; spoiled or honest.
+
+    `by` is the filter, where a box in front of the host did it.
+    """
 
     at: float
     host: str
@@ -87,6 +90,7 @@ class Did:
     stage: Stage
     deed: str
     spoiled: bool
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ class TlsFailed:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The connection ended; `by` is `host` or `agent`."""
+    """The connection ended; `by` is `host`, `agent`, or `box` for one in between."""
 
     at: float
     host: str
@@ -230,7 +234,8 @@ def describe(event: Event) -> str:
             return f"#{event.conn}  C: {event.line}" + ("" if event.tls else "  [clear]")
         case Did():
             flag = "  (spoiled)" if event.spoiled else ""
-            return f"#{event.conn}  S: {event.deed}{flag}".replace("\n", " | ")
+            who = f"B: {event.by}: " if event.by else "S: "
+            return f"#{event.conn}  {who}{event.deed}{flag}".replace("\n", " | ")
         case Encrypted():
             return f"#{event.conn}  ** {event.version} {event.cipher}, SNI {event.sni or '-'}"
         case TlsFailed():

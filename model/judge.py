@@ -43,6 +43,7 @@ from model.expect import (
     ways,
 )
 from model.laws import check, is_below, ndrs_of, reports_of
+from model.middlebox import name_of
 from model.report import Report, Source, State
 from model.scenario import Host, Reach, Scenario
 from model.smtp import Stage
@@ -339,7 +340,8 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     if faulty and not any(e.spoiled for e in trace.all(Asked)):
         unmet.append("no question met the DNS fault")
     places = scenario.fault_at or tuple(Stage)
-    spoiled = {e.host for e in trace.all(Did) if e.spoiled and e.stage in places}
+    misdeeds = [e for e in trace.all(Did) if e.spoiled and not e.by]
+    spoiled = {e.host for e in misdeeds if e.stage in places}
     shaken = {e.host for e in trace.all(Encrypted)} | {e.host for e in trace.all(TlsFailed)}
     bad = [host for host in scenario.all_hosts if host.behaviours or host.script]
     if bad and not any(host.name in spoiled for host in bad):
@@ -347,6 +349,10 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     swallowing = {host.name for host in scenario.all_hosts if host.swallows}
     if swallowing and not any(e.stage is Stage.DATA for e in _heard(trace, swallowing)):
         unmet.append("no body was sent into the black hole")
+    boxed = [host for host in scenario.all_hosts if host.box and host.box.filters]
+    idle = [idle_filters(host, trace) for host in boxed]
+    if idle and all(idle):
+        unmet.append(f"a box found nothing to do for {', '.join(idle[0])}")
     flawed = [host for host in scenario.all_hosts if _shows(host)]
     if flawed and not any(host.name in shaken for host in flawed):
         unmet.append("nobody shook hands with the host whose TLS is odd")
@@ -359,6 +365,14 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
 def _heard(trace: Trace, hosts: set[str]) -> Iterator[Heard]:
     """The lines that some hosts heard."""
     return (event for event in trace.all(Heard) if event.host in hosts)
+
+
+def idle_filters(host: Host, trace: Trace) -> list[str]:
+    """The filters that a host's box is there for, and that have not acted."""
+    acted = {e.by for e in trace.all(Did) if e.host == host.name and e.spoiled}
+    return [
+        name for name in map(name_of, host.box.filters if host.box else ()) if name not in acted
+    ]
 
 
 def _shows(host: Host) -> bool:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from model.dns import Zone
 from model.expect import Delivers, Expectation
+from model.middlebox import Box
 from model.rule import Rule
 from model.smtp import Action, Behaviour, Stage
 from model.tls import Flaw, Handshake, Tls
@@ -52,6 +53,8 @@ class Host:
     swallows: int = 0
     """Octets beyond which a TCP segment vanishes on its way to the host, and no ICMP message says
     so: a black hole of path MTU discovery (RFC 2923 section 2.1). 0: none does."""
+    box: Box | None = None
+    """What stands in front of it and reads along; not in front of a script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ class Mail:
     recipients: tuple[str, ...] = ("user",)
     octets: int = 600
     """Roughly how long the body is."""
+    sender: str = "sender"
+    """The sender's local part."""
     null_sender: bool = False
     headers: tuple[str, ...] = ()
     body: bytes | None = None
