@@ -177,7 +177,7 @@ def _delivered(manner: Manner) -> Expectation:
 
 
 def _anew(manner: Manner) -> AnyOf:
-    """The message that met a dead connection goes over another: at once, or as after a 451."""
+    """The copy that met a dead connection goes over another: at once, or as after a 451."""
     lost = [_broken(manner.reason)] if manner.reason else [_refused(BYE), _broken("closed")]
     return AnyOf(Delivers(), *(Recovers(one) for one in lost))
 
@@ -214,7 +214,7 @@ PLACES: Mapping[str, Place] = {
     "dot": Place((Stage.DOT,), "after the final dot", _in_transaction),
     "rset": Place(
         (Stage.RSET,),
-        "at RSET, after a message that it refused",
+        "at RSET, after it has refused the first recipients",
         _refused_then_anew,
         AS_451,
         KEPT,
@@ -464,7 +464,7 @@ SCENARIOS = around(
         *(
             Scenario(
                 id=f"session.idle.{word}",
-                title=f"The server {deed} while it is kept for the next message",
+                title=f"The server {deed} before it is used again",
                 rule=AS_451,
                 hosts=(Host(behaviours=(CLEAR, behaviour)),),
                 connector=KEPT,

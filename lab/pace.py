@@ -49,7 +49,7 @@ PACES = {
         _pace("fast", dns=2, connect=3, reply=3, short_life=10),
         _pace("normal", dns=5, connect=10, reply=10, short_life=25),
         _pace("patient", dns=10, connect=30, reply=300, short_life=60),
-        _pace("own", dns=5, connect=60, reply=600, short_life=60, silences=1),
+        _pace("own", dns=5, connect=30, reply=600, short_life=60, silences=1),
     )
 }
 """The paces by name; `patient` comes near an agent's defaults and takes many minutes.
