@@ -8,11 +8,12 @@ from catalogue import CATALOGUE, CHAPTERS, BadCatalogue, dialects, flaws, index
 from catalogue.control import OPENING
 from catalogue.dialects import BadDialect, read
 from lab.pace import PACES
+from model.behaviours import InBody, InTls, OnReuse
 from model.expect import Delivers, failures, ways
 from model.failure import REASONS, Cause, Failure
 from model.judge import describe, expected_codes
 from model.scenario import Connector, Host, Scenario
-from model.smtp import Stage
+from model.smtp import Behaviour, Stage
 from model.tls import Tls
 from reports.record import cause_of
 
@@ -38,16 +39,35 @@ def test_every_dialect_has_a_code_for_every_scenario(scenario: Scenario, name: s
 def test_an_id_that_names_a_stage_has_its_fault_there() -> None:
     """`reply.rcpt.450` answers RCPT, `session.mail.reset` cuts at MAIL."""
     stages = {str(stage): stage for stage in Stage}
+    stages |= {"rcpt-n": Stage.RCPT, "tls-ehlo": Stage.EHLO}
     for scenario in (*CHAPTERS["session"], *CHAPTERS["reply"]):
         stage = stages.get(scenario.id.split(".")[1])
         if stage is None or scenario.hosts[0].script:
             continue
-        at = [getattr(b, "at", None) for b in scenario.hosts[0].behaviours]
+        at = [getattr(inmost(b), "at", None) for b in scenario.hosts[0].behaviours]
         kinds = " ".join(type(b).__name__ for b in scenario.hosts[0].behaviours)
         assert stage in at or (stage, kinds) in {
             (Stage.BODY, "CutBody"),
             (Stage.DOT, "KeepThenCut"),
+            (Stage.DOT, "KeepThenStall"),
         }, scenario.id
+
+
+def test_an_id_that_names_another_host_or_visit_has_its_fault_there() -> None:
+    """`session.rcpt-n.*` spares the first two recipients, `session.tls-ehlo.*` the first EHLO."""
+    for scenario in CHAPTERS["session"]:
+        place = scenario.id.split(".")[1]
+        (fault, *_) = scenario.hosts[0].behaviours or (None,)
+        if place == "rcpt-n":
+            assert getattr(fault, "since", 0) == 3, scenario.id
+        assert isinstance(fault, InTls) == (place == "tls-ehlo"), scenario.id
+
+
+def inmost(behaviour: Behaviour) -> Behaviour:
+    """The behaviour itself, where another one narrows it down."""
+    while isinstance(behaviour, InBody | InTls | OnReuse):
+        behaviour = behaviour.behaviour
+    return behaviour
 
 
 def test_an_id_that_names_a_setting_has_it() -> None:
