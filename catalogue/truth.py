@@ -6,9 +6,11 @@ about it.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import model.behaviours
 import model.dns
+from model.behaviours import InTls
 from model.dns import Fault
 from model.expect import AnyOf, Delivers, Each, Expectation, One, Recovers, Refuses, failures, ways
 from model.failure import REASONS
@@ -18,7 +20,8 @@ from model.tls import Flaw, Handshake, must_refuse
 
 LABEL_LIMIT = 63
 """Octets of a DNS label (RFC 1035 section 2.3.4)."""
-STAGES = {str(stage): stage for stage in Stage}
+STAGES = {str(stage): stage for stage in Stage} | {"rcpt-n": Stage.RCPT, "tls-ehlo": Stage.EHLO}
+"""The stage that a place in an id stands for."""
 
 
 def flaws(chapter: str, scenario: Scenario) -> Iterator[str]:
@@ -111,14 +114,20 @@ def _may_take(host: Host) -> bool:
 
 
 def _passes(scenario: Scenario) -> bool:
-    """Whether a fault ends by itself: after so many visits, after a TTL, or by a change."""
+    """Whether a fault ends: after so many visits, after a TTL, by a change.
+
+    Or for who comes after the others: what is wrong at the end of one transaction, or for many at
+    once, need not be so for the next.
+    """
+    if max(scenario.mail.messages, len(scenario.mail.recipients)) > 1:
+        return True
     limited = any(_ends(one) for host in scenario.hosts for one in host.behaviours)
     spoiled = [s.fault for zone in scenario.all_zones for s in zone.faults]
     return bool(scenario.change) or limited or any(_ends(fault) for fault in spoiled)
 
 
 def _ends(one: Behaviour | Fault) -> bool:
-    inner = getattr(one, "behaviour", one)
+    inner = _inmost(one)
     passes = hasattr(inner, "ttl") or hasattr(inner, "most")
     return passes or getattr(inner, "times", ALWAYS) < ALWAYS
 
@@ -141,6 +150,11 @@ def _untrue(scenario: Scenario) -> Iterator[str]:
         return
     if any(host.behaviours for host in hosts) and not any(_acts_at(h, stage) for h in hosts):
         yield f"its id says {place}, and no host does anything there"
+    behaviours = [one for host in hosts for one in _unwrapped(host.behaviours)]
+    if place == "rcpt-n" and not any(getattr(one, "since", 1) > 1 for one in behaviours):
+        yield "its id says rcpt-n, and its first recipient fares as the others"
+    if place == "tls-ehlo" and not any(isinstance(one, InTls) for one in behaviours):
+        yield "its id says tls-ehlo, and its fault is in clear"
 
 
 def _acts_at(host: Host, stage: Stage) -> bool:
@@ -150,7 +164,7 @@ def _acts_at(host: Host, stage: Stage) -> bool:
 
 def places(behaviour: Behaviour) -> Iterator[Stage]:
     """The stages at which a behaviour may act: the one it names, or wherever it is seen to."""
-    inner = getattr(behaviour, "behaviour", behaviour)
+    inner = _inmost(behaviour)
     named = getattr(inner, "at", None)
     if named is not None:
         yield named
@@ -188,11 +202,17 @@ def unused(scenarios: Iterable[Scenario]) -> Iterator[str]:
                 yield f"no scenario is about {failure}/{reason}"
 
 
+def _inmost(one: Any) -> Any:
+    """A behaviour or fault itself, where others narrow it down."""
+    return _inmost(one.behaviour) if hasattr(one, "behaviour") else one
+
+
 def _unwrapped(behaviours: Iterable[Behaviour]) -> Iterator[Behaviour]:
+    """The behaviours, each followed by what it wraps."""
     for one in behaviours:
         yield one
         if (inner := getattr(one, "behaviour", None)) is not None:
-            yield inner
+            yield from _unwrapped((inner,))
 
 
 def _with_method(module: object, method: str) -> Iterator[type]:

@@ -211,7 +211,8 @@ class Life:
             await self._until(self._came_home)
         for _ in range(ATTEMPTS):
             await self.stay_quiet()
-            await self._until(lambda now: not in_silence(now))
+            if self._answered(self._events()):  # else it waits for ever, and we have waited for it
+                await self._until(lambda now: not in_silence(now))
             waiting = await self._waiting()
             self._saw(Queued(self._now(), waiting))
             if not (waiting and self._left(self._events(), waiting)):

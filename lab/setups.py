@@ -35,7 +35,7 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
     if scenario.connector.tls is not Tls.NONE and Capability.TLS_PER_ROUTE not in can:
         return "the target has no TLS settings per route"
     if scenario.connector.reuses and Capability.REUSES_CONNECTIONS not in can:
-        return "the target has a connection for each message"
+        return "the target has a connection for each copy of a message"
     if not sealed and any(needs_sealed_room(host.reach) for host in scenario.all_hosts):
         return "ICMP needs the sealed room"
     changed = scenario.change.hosts if scenario.change else ()

@@ -64,8 +64,9 @@ class Connector:
     No smart hosts: the MX record is used. A smart host in brackets is the address of the host
     of that name, so nothing is asked of DNS. `tls_domain` is TlsDomain, below the scenario's
     own domain; empty: the first host's name. `lifetime` is in seconds; None: the dialect's.
-    A connector that is not `enabled` is as good as none: mail goes by MX. One that `reuses` lets
-    messages follow each other over one connection; all others have a connection for each message.
+    A connector that is not `enabled` is as good as none: mail goes by MX. One that `reuses` its
+    connections sends a message for more than two recipients in several copies, two recipients
+    each, one after the other over one connection; that way agents reuse one whenever asked.
     """
 
     smart_hosts: tuple[str, ...] = ()

@@ -9,16 +9,35 @@ import pytest
 from model.behaviours import (
     CutAt,
     CutBody,
+    Fragment,
+    HalfClose,
+    HalfReply,
     ImplicitTls,
+    InBody,
     KeepThenCut,
+    KeepThenStall,
+    Late,
     MaskCapabilities,
     MaskGreeting,
+    OnReuse,
     Reply,
     SendAt,
     StallAt,
     Withhold,
 )
-from model.smtp import Behaviour, HangUp, Listen, Moment, Negotiate, Say, Send, Stage, Stall, decide
+from model.smtp import (
+    Behaviour,
+    HangUp,
+    Listen,
+    Moment,
+    Negotiate,
+    Say,
+    Send,
+    Stage,
+    Stall,
+    Wait,
+    decide,
+)
 
 EHLO = "250-mx1\n250-SIZE 1000\n250-STARTTLS\n250 HELP"
 USUAL: dict[Stage, Say | Listen | Negotiate] = {
@@ -29,9 +48,10 @@ USUAL: dict[Stage, Say | Listen | Negotiate] = {
 }
 
 
-def moment(stage: Stage, visit: int = 1, octets: int = 0) -> Moment:
+def moment(stage: Stage, visit: int = 1, octets: int = 0, carried: int = 0) -> Moment:
     """A moment with what a blameless host would do."""
-    return Moment(stage, visit, USUAL.get(stage, Say("250 OK")), octets=octets)
+    usual = USUAL.get(stage, Say("250 OK"))
+    return Moment(stage, visit, usual, octets=octets, carried=carried)
 
 
 ACTING: list[tuple[Behaviour, Moment, object]] = [
@@ -42,6 +62,15 @@ ACTING: list[tuple[Behaviour, Moment, object]] = [
     (KeepThenCut(), moment(Stage.DOT), HangUp(keep=True)),
     (CutBody(100), moment(Stage.BODY, octets=100), HangUp()),
     (StallAt(Stage.EHLO), moment(Stage.EHLO), Stall()),
+    (Reply(Stage.MAIL, "550 no", reset=True), moment(Stage.MAIL), Say("550 no", True, True)),
+    (HalfReply(Stage.DOT), moment(Stage.DOT), Send(b"250 ")),
+    (HalfReply(Stage.GREETING, close=True), moment(Stage.GREETING), Send(b"220 mx1", close=True)),
+    (Late(Stage.MAIL, 2.0), moment(Stage.MAIL), Wait(2.0, Say("250 OK"))),
+    (HalfClose(Stage.RCPT, since=3), moment(Stage.RCPT, visit=3), HangUp(half=True)),
+    (KeepThenStall(), moment(Stage.DOT), Stall(keep=True)),
+    (Fragment(Stage.MAIL, 4, 0.1), moment(Stage.MAIL), Send(b"250 OK\r\n", False, True, 4, 0.1)),
+    (InBody(100, StallAt(Stage.BODY)), moment(Stage.BODY, octets=100), Stall()),
+    (OnReuse(CutAt(Stage.MAIL)), moment(Stage.MAIL, carried=1), HangUp()),
     (SendAt(Stage.HANDSHAKE, b"x"), moment(Stage.HANDSHAKE), Send(b"x")),
     (Withhold("STARTTLS"), moment(Stage.EHLO), Say("250-mx1\n250-SIZE 1000\n250 HELP")),
     (Withhold("HELP"), moment(Stage.EHLO), Say("250-mx1\n250-SIZE 1000\n250 STARTTLS")),
@@ -64,6 +93,14 @@ IDLE: list[tuple[Behaviour, Moment]] = [
     (CutBody(100), moment(Stage.BODY, octets=99)),
     (CutBody(100, times=1), moment(Stage.BODY, visit=2, octets=500)),
     (StallAt(Stage.EHLO), moment(Stage.GREETING)),
+    (HalfReply(Stage.DOT), moment(Stage.MAIL)),
+    (Late(Stage.MAIL, 2.0, times=1), moment(Stage.MAIL, visit=2)),
+    (HalfClose(Stage.RCPT, since=3), moment(Stage.RCPT, visit=2)),
+    (KeepThenStall(), moment(Stage.DOT, visit=2)),
+    (Fragment(Stage.MAIL), moment(Stage.RCPT)),
+    (InBody(100, StallAt(Stage.BODY)), moment(Stage.BODY, octets=99)),
+    (InBody(0, StallAt(Stage.DOT)), moment(Stage.DOT)),
+    (OnReuse(CutAt(Stage.MAIL)), moment(Stage.MAIL)),
     (SendAt(Stage.HANDSHAKE, b"x"), moment(Stage.STARTTLS)),
     (Withhold("SIZE"), moment(Stage.STARTTLS)),
     (MaskGreeting(), moment(Stage.EHLO)),

@@ -1,5 +1,6 @@
 """Exim's configuration as it is rendered, and where its adapter looks for Exim."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,23 @@ def test_places_and_timers() -> None:
         "LAB_LIFETIME": "10s",
         "LAB_HALF_LIFE": "5s",
         "LAB_RETRY": "1s",
+        "LAB_BATCH": "2",
     }
+
+
+def test_its_own_time_outs_are_left_to_exim() -> None:
+    """Undefined macros leave the settings out."""
+    own = render(Path("/srv/lab"), Path("/srv/lab/ca.pem"), 25, replace(TIMERS, own=True), ())
+
+    assert {"LAB_CONNECT", "LAB_REPLY"} & set(macros(own["exim4.conf"])) == set()
+    guarded = own["smtp.conf"].partition(".ifdef LAB_REPLY\n")[2].partition(".endif")[0]
+    assert own["smtp.conf"].count("_timeout") == guarded.count("_timeout") == 4
+
+
+def test_a_route_that_reuses_connections_is_listed() -> None:
+    """And no other."""
+    files = rendered(replace(route(), reuses=True), route(domain="b"))
+    assert files["kept"] == "a.test: yes\n"
 
 
 def test_every_macro_is_defined_and_used() -> None:

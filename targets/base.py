@@ -23,6 +23,9 @@ from model.report import Report
 from model.timers import Timers
 from model.tls import Tls
 
+BATCH = 2
+"""Recipients of one copy on a route that reuses connections."""
+
 
 class NotTaken(Exception):
     """The agent refused a message at its own door; the message of this is what it replied."""
@@ -40,7 +43,7 @@ class Capability(StrEnum):
     LIFETIME_PER_ROUTE = "lifetime-per-route"
     """Keeps mail of different routes for different times."""
     REUSES_CONNECTIONS = "reuses-connections"
-    """Carries several messages over one connection, and does so on chosen routes only."""
+    """Sends mail in small batches over one connection, and does so on chosen routes only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,9 @@ class Route:
 
     `smart_hosts` are host names, or addresses in brackets; none: by MX. `tls_domain` is the name
     to look for in the certificate under Tls.DOMAIN. `lifetime` is in seconds of the agent's clock.
-    `enabled` is the connector's switch; what is left of one that is off is `in_force`. `reuses`:
-    one message after the other, over one connection as long as it holds.
+    `enabled` is the connector's switch; what is left of one that is off is `in_force`. Where it
+    `reuses` connections, a message goes to at most BATCH recipients at a time, and its next copy
+    over the same connection as long as that holds.
     """
 
     domain: str

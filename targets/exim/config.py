@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from model.timers import Timers
-from targets.base import Route
+from targets.base import BATCH, Route
 
 HERE = Path(__file__).parent
 
@@ -25,6 +25,7 @@ def render(
         "LIFETIME": seconds(timers.lifetime),
         "HALF_LIFE": seconds(timers.lifetime / 2),
         "RETRY": seconds(timers.retry),
+        "BATCH": str(BATCH),
     }
     if not timers.own:
         macros |= {"CONNECT": seconds(timers.connect), "REPLY": seconds(timers.reply)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.room import Unavailable
 from model.timers import Timers
 from model.tls import Tls
-from targets.base import Route
+from targets.base import BATCH, Route
 
 HERE = Path(__file__).parent
 REPLIES = (
@@ -41,6 +41,7 @@ def render(
             work=work,
             ca_file=ca_file,
             port=port,
+            batch=BATCH,
             timeouts=timeouts(timers),
             lifetime=seconds(timers.lifetime),
             retry=seconds(timers.retry),

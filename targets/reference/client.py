@@ -34,9 +34,6 @@ OTHERWISE = 300.0
 """The rest. RFC 5321 section 4.5.3.2 asks for at least that; about QUIT it says nothing, and
 nothing depends on it."""
 
-CLOSING = 421
-"""The reply of a server that closes the connection (RFC 5321 section 3.8)."""
-
 _REPLY = re.compile(rb"(?:[0-9]{3}-[^\n]*\n)*[0-9]{3}(?: [^\n]*)?\r?\n")
 
 
@@ -68,8 +65,6 @@ class Session:
         self._capabilities: frozenset[str] = frozenset()
         self.lost = False
         """Whether the connection has broken, or the peer cannot be understood."""
-        self.closing = False
-        """Whether the peer has said that it closes the connection."""
 
     # Before the transaction
 
@@ -195,7 +190,7 @@ class Session:
     # The end
 
     async def renew(self) -> None:
-        """Ask whether the connection still holds, and begin anew. Raises Broken if it does not."""
+        """Ask whether the connection still holds, and begin anew. Raises Broken if not."""
         self._want(await self._say(Stage.RSET, "RSET"), 250, Stage.RSET)
 
     async def leave(self) -> None:
@@ -242,7 +237,6 @@ class Session:
         except OSError as error:
             self._break(stage, _kind_of_loss(error), cause=error)
         reply = Reply(code, text)
-        self.closing = self.closing or code == CLOSING
         if not 200 <= code < 600:
             self._break(stage, Kind.GARBAGE, reply)
         return reply

@@ -4,22 +4,20 @@ Theory of operation
 -------------------
 For each attempt the hosts of the route are found anew. Each address of each host is tried in
 turn until one answers MAIL; from then on that server's word counts. If none does, the last
-failure is the outcome. Where the route reuses connections, messages wait for each other, and a
-kept session that turns out to be dead is replaced by a fresh one in the same attempt. Nothing
+failure is the outcome. Where the route reuses connections the recipients are served in batches,
+and a session that turns out to be dead between two of them is replaced by a fresh one. Nothing
 is raised: an error of our own is a failure too, with its traceback on stderr.
 """
 
 import asyncio
-import contextlib
 import ipaddress
 import sys
 import traceback
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
-from targets.base import Route
+from targets.base import BATCH, Route
 from targets.reference.client import Session
 from targets.reference.config import Config
-from targets.reference.keep import Keep
 from targets.reference.outcome import (
     Broken,
     DnsProblem,
@@ -49,15 +47,13 @@ class Courier:
         self._policy = policy
         self._contexts = contexts
         self._leaving: set[asyncio.Task[None]] = set()
-        self._keep = Keep(self._leave)
 
     async def deliver(
         self, sender: str, recipients: Sequence[str], content: bytes, route: Route
     ) -> Outcomes:
         """Make one attempt; the outcome of each recipient."""
         try:
-            async with self._keep.turn(route):
-                return await self._attempt(sender, recipients, content, route)
+            return await self._attempt(sender, recipients, content, route)
         except Exception as error:  # noqa: BLE001 - whatever it is, the mail must stay in the queue
             traceback.print_exc(file=sys.stderr)
             failure = Failure(
@@ -134,13 +130,35 @@ class Courier:
         content: bytes,
         route: Route,
     ) -> dict[str, Outcome]:
-        """One transaction, over a kept session if there is one that holds."""
-        kept = await self._keep.take(route, server)
-        if kept is not None:
-            with contextlib.suppress(Broken):  # it was dead: the message begins anew
-                return await self._transact(kept, sender, recipients, content, route)
+        """One session, or one for each batch that finds the last one dead."""
         session = await self._fresh(server, route)
-        return await self._transact(session, sender, recipients, content, route)
+        outcomes: dict[str, Outcome] = {}
+        try:
+            for batch in _batches(recipients, route):
+                if outcomes:
+                    session = await self._renewed(session, route)
+                outcomes |= await session.transact(sender, batch, content)
+        except Broken as broken:
+            session.abort()
+            if not outcomes:
+                raise
+            return {**dict.fromkeys(recipients, broken.failure), **outcomes}
+        except BaseException:
+            session.abort()
+            raise
+        self._leave(session)
+        return outcomes
+
+    async def _renewed(self, session: Session, route: Route) -> Session:
+        """The session made ready for another transaction, or a fresh one. Raises Broken."""
+        try:
+            if not session.lost:
+                await session.renew()
+                return session
+        except Broken:
+            pass
+        session.abort()
+        return await self._fresh(session.server, route)
 
     async def _fresh(self, server: Server, route: Route) -> Session:
         """A session ready for MAIL; one in clear where TLS was only a wish and could not be had."""
@@ -150,25 +168,6 @@ class Courier:
             if not self._policy.falls_back(route.tls, broken.failure):
                 raise
         return await self.prepare(server, route, encrypt=False)
-
-    async def _transact(
-        self,
-        session: Session,
-        sender: str,
-        recipients: Sequence[str],
-        content: bytes,
-        route: Route,
-    ) -> dict[str, Outcome]:
-        try:
-            outcomes = await session.transact(sender, recipients, content)
-        except BaseException:
-            session.abort()
-            raise
-        if route.reuses and not (session.lost or session.closing):
-            self._keep.put(route, session)
-        else:
-            self._leave(session)
-        return outcomes
 
     async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
         """A session ready for MAIL. Raises Broken."""
@@ -210,6 +209,12 @@ class Courier:
         task = asyncio.create_task(session.leave())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+
+def _batches(recipients: Sequence[str], route: Route) -> Iterator[Sequence[str]]:
+    """The recipients of each transaction: all in one, if the route does not say otherwise."""
+    size = BATCH if route.reuses else len(recipients)
+    return (recipients[at : at + size] for at in range(0, len(recipients), size))
 
 
 def _dns_failure(why: DnsFailure | NullMx) -> Failure:
