@@ -3,8 +3,8 @@
 Theory of operation
 -------------------
 For each attempt the hosts of the route are found anew. Each address of each host is tried in
-turn until one answers MAIL; from then on that server's word counts. If none does, the last
-failure is the outcome. Nothing is raised: an error of our own is a failure too, with its
+turn for the recipients that still wait: those that no server has taken, nor refused for good. The
+last failure is a recipient's outcome. Nothing is raised: an error of our own is a failure too, with its
 traceback on stderr.
 """
 
@@ -63,18 +63,35 @@ class Courier:
     async def _attempt(
         self, sender: str, recipients: Sequence[str], content: bytes, route: Route
     ) -> Outcomes:
-        last = _dns_failure(DnsFailure(route.domain, DnsProblem.NO_RECORDS))
+        nowhere = _dns_failure(DnsFailure(route.domain, DnsProblem.NO_RECORDS))
+        outcomes: dict[str, Outcome] = dict.fromkeys(recipients, nowhere)
+        waiting = list(recipients)
         async for server in self.servers(route):
-            if isinstance(server, Server):
-                try:
-                    return await self._converse(server, sender, recipients, content, route)
-                except Broken as broken:
-                    last = broken.failure
-            else:
-                last = server
-            if not self._policy.tries_next(last):
+            outcomes |= await self._try(server, sender, waiting, content, route)
+            waiting = [r for r in waiting if self._goes_on(outcomes[r])]
+            if not waiting:
                 break
-        return dict.fromkeys(recipients, last)
+        return outcomes
+
+    async def _try(
+        self,
+        server: Server | Failure,
+        sender: str,
+        waiting: Sequence[str],
+        content: bytes,
+        route: Route,
+    ) -> dict[str, Outcome]:
+        """What one server makes of the recipients that still wait."""
+        if isinstance(server, Failure):
+            return dict.fromkeys(waiting, server)
+        try:
+            return await self._converse(server, sender, waiting, content, route)
+        except Broken as broken:
+            return dict.fromkeys(waiting, broken.failure)
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        """Whether the next server is asked for a recipient."""
+        return isinstance(outcome, Failure) and self._policy.tries_next(outcome)
 
     # Where to
 
