@@ -76,7 +76,7 @@ class Lab:
     def __init__(self, room: Room, network: str, pki: Pki, target: Target, pace: Pace) -> None:
         self.world = World(room, network, pki, pace.timers)
         self._room, self._network, self._pace = room, network, pace
-        self._subject = Subject(target, self.world.journal, pace.start)
+        self._subject = Subject(target, self.world.journal, self.world.look, pace.start)
 
     async def run(self, order: Order) -> AsyncIterator[Settled]:
         """Run everything in the order; yields each scenario's id and trace as it settles."""

@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 For each attempt the hosts of the route are found anew. Each address of each host is tried in
 turn for the recipients that still wait: those that no server has taken, nor refused for good. The
-last failure is a recipient's outcome. Nothing is raised: an error of our own is a failure too, with its
+last failure is a recipient's outcome, that of a server before that of a name. Nothing is raised: an error of our own is a failure too, with its
 traceback on stderr.
 """
 
@@ -67,7 +67,10 @@ class Courier:
         outcomes: dict[str, Outcome] = dict.fromkeys(recipients, nowhere)
         waiting = list(recipients)
         async for server in self.servers(route):
-            outcomes |= await self._try(server, sender, waiting, content, route)
+            if isinstance(server, Server):
+                outcomes |= await self._try(server, sender, waiting, content, route)
+            else:  # what a server did says more than that another has no address
+                outcomes |= {r: server for r in waiting if not _reached(outcomes[r])}
             waiting = [r for r in waiting if self._goes_on(outcomes[r])]
             if not waiting:
                 break
@@ -75,15 +78,13 @@ class Courier:
 
     async def _try(
         self,
-        server: Server | Failure,
+        server: Server,
         sender: str,
         waiting: Sequence[str],
         content: bytes,
         route: Route,
     ) -> dict[str, Outcome]:
         """What one server makes of the recipients that still wait."""
-        if isinstance(server, Failure):
-            return dict.fromkeys(waiting, server)
         try:
             return await self._converse(server, sender, waiting, content, route)
         except Broken as broken:
@@ -201,6 +202,11 @@ class Courier:
         task = asyncio.create_task(session.leave())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+
+def _reached(outcome: Outcome) -> bool:
+    """Whether there was an address to try."""
+    return bool(outcome.server.ip)
 
 
 def _dns_failure(why: DnsFailure | NullMx) -> Failure:
