@@ -113,8 +113,9 @@ SERVICES: dict[str, tuple[tuple[Action, ...], Fails, str]] = {
 
 TOO_BUSY = "421 4.7.0 Too many connections"
 QUOTA = Fails(Cause(Failure.CANNOT_CONNECT, "service-unavailable"), TOO_BUSY)
-LINGER = Late(Stage.EHLO, 0.3)
-"""Keeps connections open long enough for those of several messages to overlap."""
+SLOWLY = Late(Stage.GREETING, 0.4)
+"""Keeps connections open long enough for those of several messages to overlap, before any of
+them has been turned away: agents remember that of a host."""
 
 SCENARIOS = around(
     "connect",
@@ -385,7 +386,7 @@ SCENARIOS = around(
             id="connect.quota.at-once",
             title="More than two connections at once are turned away: the others wait their turn",
             rule=TOO_MANY,
-            hosts=(Host(behaviours=(Quota(2, TOO_BUSY), LINGER)),),
+            hosts=(Host(behaviours=(Quota(2, TOO_BUSY), SLOWLY)),),
             mail=Mail(messages=6),
             expect=Recovers(QUOTA, some=True),
             most_connections=6,
@@ -394,7 +395,7 @@ SCENARIOS = around(
             id="connect.quota.smart-host",
             title="The smart host takes one connection at a time",
             rule=TOO_MANY,
-            hosts=(Host(behaviours=(Quota(1, TOO_BUSY), LINGER)),),
+            hosts=(Host(behaviours=(Quota(1, TOO_BUSY), SLOWLY)),),
             mail=Mail(messages=3),
             connector=BY_ADDRESS,
             expect=Recovers(QUOTA, some=True),
@@ -406,7 +407,10 @@ SCENARIOS = around(
             rule=TOO_MANY,
             hosts=(
                 Host(
-                    behaviours=(Reply(Stage.GREETING, TOO_BUSY, close=True, since=3, times=1),),
+                    behaviours=(
+                        Reply(Stage.GREETING, TOO_BUSY, close=True, since=3, times=1),
+                        SLOWLY,
+                    ),
                 ),
             ),
             mail=Mail(messages=4),

@@ -173,3 +173,47 @@ DEEP_INSPECTION = Rule(
     POLICY,
     "the box ends TLS with a certificate of its own, and reads what is in it",
 )
+
+# hosts
+ORDER = Rule("RFC 5321", "5.1", MUST, "a host's addresses are tried before the next host's")
+PREFERENCE = Rule(
+    "RFC 5321", "5.1", MUST, "MX hosts are sorted by their numbers, and the lowest is the best"
+)
+EQUAL = Rule("RFC 5321", "5.1", MUST, "hosts of equal preference are chosen at random")
+MX_ONLY = Rule(
+    "RFC 5321",
+    "5.1",
+    MUST,
+    "the list of hosts is what the route or the MX records give; nothing else takes their place",
+)
+HOST_REFUSES = Rule(
+    "RFC 5321",
+    "5.1",
+    SHOULD,
+    "the next host is tried; whether a 5yz before MAIL ends the matter (section 4.2.1) is left open",
+)
+IN_TRANSACTION = Rule(
+    "RFC 5321",
+    "5.1",
+    SHOULD,
+    "the next host is tried until one takes the mail; after a failure in the transaction a later "
+    "attempt will do as well (section 4.2.1)",
+)
+NOT_TWICE = Rule(
+    "RFC 5321", "4.5.4.1", MUST, "only the recipients that have not been taken are tried again"
+)
+ERROR_OF_WHICH = Rule(
+    "RFC 5321",
+    "5.1",
+    POLICY,
+    "if no host takes the mail it is kept; which host's failure is reported is left open",
+)
+EACH_ATTEMPT_ANEW = Rule(
+    "RFC 5321", "5.1", MUST, "each attempt looks the hosts up, and begins with the best"
+)
+LIMIT = Rule(
+    "RFC 5321",
+    "5.1",
+    MUST,
+    "each address is tried in its turn; their number may be limited, but not to fewer than two",
+)

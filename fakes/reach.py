@@ -92,6 +92,11 @@ class Reaches:
         if reach in _CODES:
             self._codes[ip, port] = _CODES[reach]
 
+    def look(self) -> None:
+        """Tell at once of every SYN that has been sent."""
+        if self._tap is not None:
+            self._tap.look()
+
     async def close(self) -> None:
         """Free every address."""
         if self._tap is not None:

@@ -61,7 +61,7 @@ class Tap:
         self._on_syn = on_syn
         self._loop = asyncio.get_running_loop()
         self._packets, self._icmp = _open_sockets()
-        self._loop.add_reader(self._packets, self._readable)
+        self._loop.add_reader(self._packets, self.look)
 
     def icmp_unreachable(self, code: int, packet: bytes) -> None:
         """Answer a packet with `destination unreachable`, as a router on its way would.
@@ -73,14 +73,7 @@ class Tap:
         source = socket.inet_ntoa(packet[12:16])
         self._icmp.sendto(unreachable(code, packet), (source, 0))
 
-    def close(self) -> None:
-        """Stop listening. May be called twice."""
-        if self._packets.fileno() >= 0:
-            self._loop.remove_reader(self._packets)
-        self._packets.close()
-        self._icmp.close()
-
-    def _readable(self) -> None:
+    def look(self) -> None:
         """Take what there is; a burst of SYNs must not wait for a turn of the loop each."""
         while True:
             try:
@@ -89,6 +82,13 @@ class Tap:
                 return
             if address[2] != _PACKET_OUTGOING and (ends := endpoints(packet)) is not None:
                 self._on_syn(*ends, packet)
+
+    def close(self) -> None:
+        """Stop listening. May be called twice."""
+        if self._packets.fileno() >= 0:
+            self._loop.remove_reader(self._packets)
+        self._packets.close()
+        self._icmp.close()
 
 
 def endpoints(packet: bytes) -> tuple[str, int, str, int] | None:

@@ -79,7 +79,7 @@ class Lab:
         self._room, self._network, self._pace = room, network, pace
         self._settled: asyncio.Queue[tuple[str, Trace | Exception]] = asyncio.Queue()
         self._governor = Governor(pace.launch)
-        self._subject = Subject(target, self.world.journal, pace.start)
+        self._subject = Subject(target, self.world.journal, self.world.look, pace.start)
 
     async def run(self, order: Order) -> AsyncIterator[Settled]:
         """Run everything in the order; yields each scenario's id and trace as it settles."""

@@ -28,12 +28,18 @@ T = TypeVar("T")
 class Subject:
     """One running target."""
 
-    def __init__(self, target: Target, journal: Journal, patience: float) -> None:
-        """`patience` is how many seconds any one call of the adapter may take."""
+    def __init__(
+        self, target: Target, journal: Journal, look: Callable[[], None], patience: float
+    ) -> None:
+        """`look` takes down what has happened on the wire so far: a report must not come before
+        the SYN that it is about. `patience` is how many seconds any one call of the adapter may
+        take.
+        """
         self.target = target
         self._patience = patience
         self.dead: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._journal = journal
+        self._look = look
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(32, "target")
         self._stopping = False
@@ -94,6 +100,7 @@ class Subject:
     def _reported(self, report: Report) -> None:
         label = self._by_recipient.get(report.recipient.lower())
         if label is not None:  # else it is about an NDR
+            self._look()
             self._journal.saw(label, Reported(self._journal.elapsed(label), report))
 
     def _ended(self, sentence: str) -> None:

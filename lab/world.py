@@ -69,6 +69,11 @@ class World:
             await self._reaches.close()
         await self.dns.stop()
 
+    def look(self) -> None:
+        """Take down every SYN that has been sent."""
+        if self._reaches is not None:
+            self._reaches.look()
+
     async def change(self, one: Placed) -> None:
         """Make of a scenario's world what it becomes after the first attempt, if it does."""
         change, label = one.scenario.change, one.scenario.label

@@ -346,6 +346,9 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     bad = [host for host in scenario.all_hosts if host.behaviours or host.script]
     if bad and not any(host.name in spoiled for host in bad):
         unmet.append("no host came to misbehave")
+    deeds = {e.deed for e in trace.all(Did)}
+    told = [w.first.peer for w in ways(scenario.expect) if isinstance(w, Recovers) and w.some]
+    unmet += [f"nobody was told {peer!r}" for peer in told if peer not in deeds]
     swallowing = {host.name for host in scenario.all_hosts if host.swallows}
     if swallowing and not any(e.stage is Stage.DATA for e in _heard(trace, swallowing)):
         unmet.append("no body was sent into the black hole")

@@ -25,7 +25,7 @@ from model.events import (
 )
 from model.ndr import Notice, read_notices
 from model.report import Report, State
-from model.scenario import Alike, Scenario
+from model.scenario import Alike, Reach, Scenario
 from model.smtp import Stage
 from model.tls import Flaw, Tls, must_refuse
 from model.trace import Trace
@@ -136,8 +136,13 @@ def code_class(scenario: Scenario, trace: Trace) -> Wrongs:
 
 
 def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
-    """A failure reported after a server was contacted names that server (host or address)."""
+    """A failure reported after a server was contacted names that server (host or address).
+
+    Where SYNs cannot be seen, a host that is away may have been the one.
+    """
     contacted: set[str] = set()
+    away = {host.name for host in scenario.all_hosts if host.reach is not Reach.UP}
+    unseen = set() if trace.sealed else {n for h in away for n in trace.placement.hosts[h]}
     wrongs, seen = [], False
     for event in trace.events:
         if isinstance(event, Connected | Knocked):
@@ -145,7 +150,7 @@ def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
         if contacted and isinstance(event, Reported) and _is_failure(event.report, trace):
             seen = True
             said = f"{event.report.host} {event.report.ip} {event.report.text}"
-            if not any(name in said for name in contacted):
+            if not any(name in said for name in contacted | unseen):
                 wanted = " or ".join(sorted(contacted))
                 observed = f"{event.report}: {event.report.text}"
                 wrongs.append(Mismatch("server named in the report", wanted, observed))

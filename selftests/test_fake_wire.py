@@ -111,6 +111,12 @@ async def main():
             how for how, _ in await asyncio.gather(*(connect("198.51.100.4") for _ in range(20)))
         }),
     }
+    told = len(syns)
+    blocking("198.51.100.2")
+    unseen = len(syns) - told
+    reaches.look()
+    said["looked"] = [unseen, len(syns) - told]
+    del syns[told:]
     await reaches.close()
     server.close()
     said["after"] = await connect("198.51.100.5")
@@ -212,6 +218,11 @@ def test_every_connection_tried_is_evidence(seen: dict[str, Any]) -> None:
         "9": 1,
         "10": 1,
     }
+
+
+def test_a_syn_is_told_as_soon_as_somebody_looks(seen: dict[str, Any]) -> None:
+    """Without a turn of the loop: what an agent says must not be noted before what it did."""
+    assert seen["looked"] == [0, 1]
 
 
 # Without a network of its own --------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from catalogue import dialects
-from model.behaviours import CutAt
+from model.behaviours import CutAt, Quota
 from model.events import Asked, Did, Elapsed, Event, Heard, Knocked, Retried
 from model.expect import AnyOf, Delivers, Expectation, Expires, Fails, Recovers
 from model.failure import Cause, Failure
@@ -290,15 +290,21 @@ def test_the_load_is_spread() -> None:
 
 def test_some_may_be_delivered_at_once() -> None:
     """Where the fault is for some of the messages only, the others need not fail first."""
-    some, all_of_them = Recovers(Fails(REFUSED), some=True), Recovers(Fails(REFUSED))
-    at_once = trace(KNOCK, stored(), said(State.DELIVERED), queued())
-    later = trace(KNOCK, deferred(), stored(), said(State.DELIVERED), queued())
-    elsewhere = trace(KNOCK, stored(host="mx2"), said(State.DELIVERED), queued())
+    busy = Fails(Cause(Failure.CANNOT_CONNECT, "service-unavailable"), "421 4.7.0 Busy")
+    some, all_of_them = Recovers(busy, some=True), Recovers(busy)
+    told = Did(0.2, "mx1", 1, Stage.GREETING, "421 4.7.0 Busy", True)
+    waited = Did(0.2, "mx1", 1, Stage.GREETING, "* waits", True)
 
-    assert judge(refusing(some), at_once, M365).verdict is Verdict.PASS
-    assert judge(refusing(some), later, M365).verdict is Verdict.PASS
-    assert judge(refusing(some), elsewhere, M365).verdict is Verdict.FAIL
-    assert judge(refusing(all_of_them), at_once, M365).verdict is Verdict.FAIL
+    def verdict(expect: Expectation, *events: Event) -> Verdict:
+        about = scenario(expect=expect, hosts=(Host(behaviours=(Quota(1),)),))
+        return judge(about, trace(*events, said(State.DELIVERED), queued()), M365).verdict
+
+    later = deferred(450, "4.4.317"), stored()
+    assert verdict(some, told, stored()) is Verdict.PASS
+    assert verdict(some, waited, stored()) is Verdict.INCONCLUSIVE
+    assert verdict(some, told, *later) is Verdict.PASS
+    assert verdict(some, told, stored(host="mx2")) is Verdict.FAIL
+    assert verdict(all_of_them, told, stored()) is Verdict.FAIL
 
 
 def test_a_black_hole_is_met_by_a_body() -> None:

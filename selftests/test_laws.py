@@ -5,7 +5,7 @@ import pytest
 from model.events import Asked, Elapsed, Encrypted, Heard, Strayed
 from model.laws import check
 from model.report import State
-from model.scenario import Alike, Connector, Host, Mail, Scenario
+from model.scenario import Alike, Connector, Host, Mail, Reach, Scenario
 from model.smtp import Stage
 from model.tls import Flaw, Tls
 from model.trace import Trace
@@ -32,6 +32,7 @@ EXPIRED = scenario(
 RELAYED = scenario(connector=Connector(smart_hosts=("mx1",)))
 LITERAL = scenario(connector=Connector(smart_hosts=("[mx1]",)))
 ODD = scenario(mail=Mail(alike=Alike.LINES))
+AWAY = scenario(hosts=(Host("mx1"), Host("mx2", reach=Reach.REFUSED)))
 NULL = scenario(mail=Mail(null_sender=True))
 
 
@@ -71,6 +72,12 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         trace(deferred(), ndr(status="5.4.7", diagnostic="smtp;450 4.2.1 busy")),
     ),
     ("named", Law.NAMES_SERVER, GOOD, trace(connected(), deferred(text="by 198.18.1.1"))),
+    (
+        "an unseen one named",
+        Law.NAMES_SERVER,
+        AWAY,
+        trace(connected(), deferred(text="mx2.x-y.test"), sealed=False),
+    ),
     ("after its lifetime", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(at=100.0))),
     ("at once when permanent", Law.NDR_IN_TIME, GOOD, trace(said(State.RETURNED), ndr(at=2.0))),
     (
@@ -123,6 +130,12 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
         "another server named",
         Law.NAMES_SERVER,
         GOOD,
+        trace(connected(), deferred(text="mx2.x-y.test")),
+    ),
+    (
+        "one named that was never called",
+        Law.NAMES_SERVER,
+        AWAY,
         trace(connected(), deferred(text="mx2.x-y.test")),
     ),
     ("too early", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(at=50.0))),

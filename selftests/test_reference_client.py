@@ -223,10 +223,39 @@ def test_a_closed_port_is_refused_and_the_next_address_tried() -> None:
     assert isinstance(deliver(Peer(), ips=("127.0.0.32", IP))["u@d.test"], Sent)
 
 
-def test_a_refused_recipient_is_not_shopped_around() -> None:
-    peer = Peer({"RCPT": "450 later"})
-    assert kinds(deliver(peer, ips=(IP, IP))) == (Stage.RCPT, Kind.REPLY)
-    assert peer.connections == 1
+@pytest.mark.parametrize(
+    ("replies", "connections"),
+    [
+        ({"MAIL": "550 no"}, 1),
+        ({"RCPT": "550 no"}, 1),
+        ({"DOT": "554 no"}, 1),
+        ({"DOT": None}, 1),
+        ({"MAIL": "450 later"}, 2),
+        ({"RCPT": "450 later"}, 2),
+        ({"DATA": None}, 2),
+        ({"DOT": "452 later"}, 2),
+    ],
+)
+def test_only_what_may_pass_is_taken_to_the_next_address(
+    replies: dict[str, str | None], connections: int
+) -> None:
+    """A refusal is not shopped around, and mail that a host may have is not sent twice."""
+    peer = Peer(replies)
+    failure(deliver(peer, ips=(IP, IP)))
+    assert peer.connections == connections
+
+
+def test_who_was_taken_is_not_sent_to_the_next_address() -> None:
+    class Greylist(Peer):
+        def _say(self, writer: asyncio.StreamWriter, verb: str, usual: str) -> bool:
+            early = verb == "RCPT" and "<b@" in self.lines[-1] and self.connections == 1
+            return super()._say(writer, verb, "450 4.7.1 later" if early else usual)
+
+    peer = Greylist()
+    outcomes = deliver(peer, recipients=("a@d.test", "b@d.test"), ips=(IP, IP))
+    assert all(isinstance(outcome, Sent) for outcome in outcomes.values())
+    asked = [line.partition("<")[2][:1] for line in peer.lines if line.startswith("RCPT")]
+    assert asked == ["a", "b", "b"]
 
 
 def test_without_starttls_mail_leaves_in_clear_only_where_it_may() -> None:

@@ -3,10 +3,11 @@
 Theory of operation
 -------------------
 For each attempt the hosts of the route are found anew. Each address of each host is tried in
-turn until one answers MAIL; from then on that server's word counts. If none does, the last
-failure is the outcome. Where the route reuses connections the recipients are served in batches,
-and a session that turns out to be dead between two of them is replaced by a fresh one. Nothing
-is raised: an error of our own is a failure too, with its traceback on stderr.
+turn for the recipients that still wait: those that no server has taken, nor refused for good. The
+last failure is a recipient's outcome, that of a server before that of a name. Where the route
+reuses connections the recipients are served in batches, and a session that turns out to be dead
+between two of them is replaced by a fresh one. Nothing is raised: an error of our own is a failure
+too, with its traceback on stderr.
 """
 
 import asyncio
@@ -64,18 +65,36 @@ class Courier:
     async def _attempt(
         self, sender: str, recipients: Sequence[str], content: bytes, route: Route
     ) -> Outcomes:
-        last = _dns_failure(DnsFailure(route.domain, DnsProblem.NO_RECORDS))
+        nowhere = _dns_failure(DnsFailure(route.domain, DnsProblem.NO_RECORDS))
+        outcomes: dict[str, Outcome] = dict.fromkeys(recipients, nowhere)
+        waiting = list(recipients)
         async for server in self.servers(route):
             if isinstance(server, Server):
-                try:
-                    return await self._converse(server, sender, recipients, content, route)
-                except Broken as broken:
-                    last = broken.failure
-            else:
-                last = server
-            if not self._policy.tries_next(last):
+                outcomes |= await self._try(server, sender, waiting, content, route)
+            else:  # what a server did says more than that another has no address
+                outcomes |= {r: server for r in waiting if not _reached(outcomes[r])}
+            waiting = [r for r in waiting if self._goes_on(outcomes[r])]
+            if not waiting:
                 break
-        return dict.fromkeys(recipients, last)
+        return outcomes
+
+    async def _try(
+        self,
+        server: Server,
+        sender: str,
+        waiting: Sequence[str],
+        content: bytes,
+        route: Route,
+    ) -> dict[str, Outcome]:
+        """What one server makes of the recipients that still wait."""
+        try:
+            return await self._converse(server, sender, waiting, content, route)
+        except Broken as broken:
+            return dict.fromkeys(waiting, broken.failure)
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        """Whether the next server is asked for a recipient."""
+        return isinstance(outcome, Failure) and self._policy.tries_next(outcome)
 
     # Where to
 
@@ -215,6 +234,11 @@ def _batches(recipients: Sequence[str], route: Route) -> Iterator[Sequence[str]]
     """The recipients of each transaction: all in one, if the route does not say otherwise."""
     size = BATCH if route.reuses else len(recipients)
     return (recipients[at : at + size] for at in range(0, len(recipients), size))
+
+
+def _reached(outcome: Outcome) -> bool:
+    """Whether there was an address to try."""
+    return bool(outcome.server.ip)
 
 
 def _dns_failure(why: DnsFailure | NullMx) -> Failure:

@@ -19,6 +19,13 @@ these follow Exchange Server's transient retry interval and the DANE schedule.""
 LAST_PAUSE = 60 * MINUTE
 
 
+def refused_for_good(failure: Failure) -> bool:
+    """Whether this is a 5yz in the transaction."""
+    transaction = failure.stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
+    said = failure.reply if failure.kind is Kind.REPLY else None
+    return transaction and said is not None and not said.transient
+
+
 class Policy:
     """The right decisions."""
 
@@ -35,24 +42,22 @@ class Policy:
 
         A 5yz greeting says something about the server, not about the recipient.
         """
-        if failure.kind is Kind.NULL_MX:
-            return True
-        if failure.kind is not Kind.REPLY or failure.reply is None:
-            return False
-        transaction = failure.stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
-        return transaction and not failure.reply.transient
+        return failure.kind is Kind.NULL_MX or refused_for_good(failure)
 
     def stays(self, state: State) -> bool:
         """Whether the recipient stays in the queue in this state."""
         return state is State.DEFERRED
 
     def tries_next(self, failure: Failure) -> bool:
-        """Whether to try the next address after a failure before MAIL was answered.
+        """Whether to try the next address for a recipient after this failure.
 
-        RFC 5321 section 5.1: every address, until one works. Once a server has answered MAIL,
-        its word counts and nobody else is asked in this attempt.
+        RFC 5321 section 5.1: every address, until a delivery succeeds. A 5yz in the transaction
+        is about the recipient or the mail, and asking somebody else would be to repeat the
+        request (section 4.2.1). Where the connection is lost after the final dot, the host may have
+        the mail, and a second one need not have it too (RFC 1047).
         """
-        return True
+        in_doubt = failure.stage is Stage.DOT and failure.kind is not Kind.REPLY
+        return not (in_doubt or refused_for_good(failure))
 
     def ndrs(self, sender: str) -> int:
         """How many NDRs a lost message is worth; none to a null sender (RFC 5321 section 6.1)."""
