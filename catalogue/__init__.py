@@ -21,6 +21,7 @@ from catalogue import (
     tls,
 )
 from model.expect import Delivers, Each, Recovers, ways
+from model.middlebox import name_of
 from model.scenario import Scenario
 
 CHAPTERS: dict[str, tuple[Scenario, ...]] = {
@@ -78,6 +79,9 @@ def flaws(chapter: str, scenario: Scenario) -> Iterable[str]:
     for host in scenario.all_hosts:
         if host.box and host.script:
             yield f"{host.name} has a script, and a box cannot stand in front of one"
+        filters = [name_of(one) for one in (host.box.everything if host.box else ())]
+        for name in {name for name in filters if filters.count(name) > 1}:
+            yield f"the box of {host.name} has two filters {name}, and who acts is told by name"
     for changed in scenario.change.hosts if scenario.change else ():
         if changed.name not in names:
             yield f"its change is about {changed.name!r}, which is none of its hosts"
