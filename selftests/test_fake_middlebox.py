@@ -384,6 +384,36 @@ def test_filters_that_find_nothing_let_everything_pass(pki: Pki) -> None:
     run(body)
 
 
+def test_a_second_message_is_counted_anew(pki: Pki) -> None:
+    """Recipients and octets are those of one transaction."""
+
+    async def body() -> None:
+        filters = (LimitsRecipients(1, Manner.RESET), LimitsContent(60), LimitsHeader(40))
+        async with through(pki, *filters) as (client, notes, _):
+            await ask_all(client, *TO_DATA, LETTER)
+            for line in TO_DATA[1:]:
+                await client.ask(line)
+            assert (await client.ask(LETTER)).startswith("250")
+            assert len(all_of(notes, Accepted)) == 2
+
+    run(body)
+
+
+def test_a_split_dot_is_complete_after_its_pause(pki: Pki) -> None:
+    """The host hears the first half at once, and cannot answer before the second."""
+
+    async def body() -> None:
+        async with through(pki, SplitsDot(0.8)) as (client, _, _box):
+            loop = asyncio.get_running_loop()
+            await ask_all(client, *TO_DATA)
+            sent = loop.time()
+            assert (await client.ask(LETTER)).startswith("250")
+            assert loop.time() - sent >= 0.8 * REPLY_TIMEOUT
+            assert (await client.ask("NOOP")).startswith("250")
+
+    run(body)
+
+
 def test_an_answer_of_the_box_waits_for_the_replies_before_it(pki: Pki) -> None:
     """Commands that come in one go are answered in their order."""
 
