@@ -14,6 +14,7 @@ from model.behaviours import InTls
 from model.dns import Fault
 from model.expect import AnyOf, Delivers, Each, Expectation, One, Recovers, Refuses, failures, ways
 from model.failure import REASONS
+from model.middlebox import name_of
 from model.scenario import Host, Reach, Scenario
 from model.smtp import ALWAYS, Behaviour, Moment, Say, Stage
 from model.tls import Flaw, Handshake, must_refuse
@@ -56,6 +57,9 @@ def _unknown_hosts(scenario: Scenario) -> Iterator[str]:
     for host in scenario.all_hosts:
         if host.box and host.script:
             yield f"{host.name} has a script, and a box cannot stand in front of one"
+        filters = [name_of(one) for one in (host.box.everything if host.box else ())]
+        for name in {name for name in filters if filters.count(name) > 1}:
+            yield f"the box of {host.name} has two filters {name}, and who acts is told by name"
     ordered = {name for word in scenario.order for name in word.split("|")}
     for name in sorted((ordered | set(scenario.spread)) - names):
         yield f"it speaks of the order of {name!r}, which is none of its hosts"

@@ -30,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fakes.smtp import LINE_LIMIT, MailHost, Secured, Session
+from fakes.smtp import LINE_LIMIT, MailHost, Secured, Session, remember_sni
 from fakes.transaction import Transaction
 from model.events import Accepted, Closed, Connected, Did, Encrypted, Event, Heard, TlsFailed
 from model.middlebox import (
@@ -63,6 +63,9 @@ class Hidden(MailHost):
 
     coming: dict[tuple[str, int], "Crossing"] = field(default_factory=dict)
     joined: dict[int, "Crossing"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.next_conn = lambda: 0  # the crossing has the number
 
     def protocol(self) -> asyncio.BaseProtocol:
         """What serves one connection."""
@@ -208,7 +211,8 @@ class Crossing:
         self.joining: asyncio.Task[None] | None = None
         self._box = middlebox
         self._reader = Transaction(middlebox.host.fqdn)
-        self._awaited = collections.deque([Stage.GREETING])
+        self._awaited: collections.deque[Stage | Answer] = collections.deque([Stage.GREETING])
+        """What the agent waits for, in order: replies of the host's, and answers of the box's."""
         self._pending: list[Accepted] = []
         self._flaw = Flaw.VALID
         self._tls = self._sealed = self._forgotten = self._over = False
@@ -291,7 +295,7 @@ class Crossing:
             else:
                 other.close()
         if side is self.agent:
-            if isinstance(error, ssl.SSLError):
+            if isinstance(error, ssl.SSLError) and not self._tls:
                 self._handshake_failed(error)
             self._saw(Closed(self._now(), self._box.host.name, self.conn, self._by))
         if other.lost or other.raw is None:
@@ -334,7 +338,8 @@ class Crossing:
             line = self.host.buffer[start:end]
             start = end + 1
             if not (line[:3].isdigit() and line[3:4] == b"-"):
-                stage = self._awaited.popleft() if self._awaited else Stage.OTHER
+                first = self._awaited.popleft() if self._awaited else Stage.OTHER
+                stage = first if isinstance(first, Stage) else Stage.OTHER
                 return self._passage(Part.REPLY, self._take(self.host, start), stage)
         return None
 
@@ -416,19 +421,28 @@ class Crossing:
                     self._settle(acknowledged=True)
                 self._other(side).write(octets)
                 self._passed(passage, octets)
+                self._answer()
             case Swallow():
                 if side is self.host:
                     self._settle(acknowledged=False)
-            case Answer(text, close):
-                self.agent.write(text.encode() + b"\r\n")
-                if close:
-                    self._end(Manner.CLOSED)
+                self._answer()
+            case Answer():
+                self._awaited.append(act)
+                self._answer()
             case End(manner):
                 self._end(manner)
             case Hold(share, then):
                 self._later(side, share, lambda: self._perform(side, passage, then))
             case Intercept(flaw):
                 self._intercept(flaw)
+
+    def _answer(self) -> None:
+        """Give the box's own answers whose turn has come: replies keep their order."""
+        while self._awaited and isinstance(answer := self._awaited[0], Answer):
+            self._awaited.popleft()
+            self.agent.write(answer.text.encode() + b"\r\n")
+            if answer.close:
+                self._end(Manner.CLOSED)
 
     def _passed(self, passage: Passage, octets: bytes) -> None:
         """What has gone over: what is to come now is another thing."""
@@ -482,6 +496,7 @@ class Crossing:
         self.agent.buffer.clear()  # RFC 3207 section 4.2: what came in clear is void
         self.agent.held, self._flaw = True, flaw
         context = self._box.context(flaw)
+        context.sni_callback = remember_sni
         below: sslproto.SSLProtocol = Secured(loop, self.agent, context, done, server_side=True)
         done.add_done_callback(self._shaken)
         self.agent.raw.set_protocol(below)
@@ -565,7 +580,9 @@ def _words_of(act: Act) -> str:
     match act:
         case Pass(octets, cut):
             text = octets.decode("utf-8", "backslashreplace").replace("\r\n", "\n").strip()
-            return f"* cuts it behind {cut} octets" if cut else text
+            return (
+                f"* sends it in two pieces, {cut} and {len(octets) - cut} octets" if cut else text
+            )
         case Swallow():
             return "* swallows it"
         case Answer(text, close):
