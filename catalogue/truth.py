@@ -10,6 +10,7 @@ from typing import Any
 
 import model.behaviours
 import model.dns
+import model.middlebox
 from model.behaviours import InTls
 from model.dns import Fault
 from model.expect import AnyOf, Delivers, Each, Expectation, One, Recovers, Refuses, failures, ways
@@ -195,6 +196,10 @@ def unused(scenarios: Iterable[Scenario]) -> Iterator[str]:
     for cls in _with_method(model.dns, "spoil"):
         if cls not in faults:
             yield f"no scenario uses the DNS fault {cls.__name__}"
+    filters = {type(x) for s in found for h in s.all_hosts if h.box for x in h.box.everything}
+    for cls in _with_method(model.middlebox, "react"):
+        if cls not in filters:
+            yield f"no scenario has a box with the filter {cls.__name__}"
     for flaw in set(Flaw) - {host.certificate for s in found for host in s.all_hosts}:
         yield f"no scenario has a certificate that is {flaw}"
     for handshake in set(Handshake) - {host.handshake for s in found for host in s.all_hosts}:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from catalogue import CATALOGUE, dialects, flaws
+from catalogue import CATALOGUE, dialects
 from catalogue.rules import DELIVER
+from catalogue.truth import flaws
 from lab.plan import place_all
 from model import middlebox
 from model.events import Did, Event
