@@ -52,3 +52,66 @@ CN_FALLBACK = Rule(
     POLICY,
     "without a dNSName the common name may be looked at as a last resort",
 )
+
+# The chapters greeting and reply
+GREETING = Rule("RFC 5321", "3.1", MUST, "the host opens with 220, or with 554 to take no mail")
+NO_MAIL_HERE = Rule("RFC 7504", "3", POLICY, "521 in place of 220: no mail is taken here, ever")
+FIRST_DIGIT = Rule(
+    "RFC 5321", "4.3.2", MUST, "a code that was not to be expected is taken by its first digit"
+)
+OUT_OF_RANGE = Rule(
+    "RFC 5321",
+    "4.2",
+    SHOULD,
+    "a code that begins with none of 2 to 5 is a fatal error, and ends the transaction",
+)
+NOT_A_REPLY = Rule(
+    "RFC 5321",
+    "4.2",
+    MUST,
+    "a reply is three digits, and a space or hyphen before any text; what a client makes of "
+    "anything else is left open, but it is no yes",
+)
+ONE_CODE = Rule(
+    "RFC 5321",
+    "4.2.1",
+    MUST,
+    "each line of a reply has the same code, and a client may go by any of them",
+)
+ONE_REPLY = Rule(
+    "RFC 5321",
+    "4.2",
+    MUST,
+    "each command has exactly one reply; what to do with one that came before is left open",
+)
+MULTILINE = Rule(
+    "RFC 5321", "4.2.1", MUST, "any reply may have several lines; all but the last have a hyphen"
+)
+MANY_LINES = Rule(
+    "RFC 5321", "4.5.3.1", MUST, "a line has a limit, the number of lines of a reply has none"
+)
+REPLY_LINE = Rule("RFC 5321", "4.5.3.1.5", MUST, "a reply line of 512 octets must be read")
+LONG_LINE = Rule(
+    "RFC 5321",
+    "4.5.3.1.5",
+    POLICY,
+    "a reply line has 512 octets at most; whether a longer one is read is left open",
+)
+BARE_CODE = Rule("RFC 5321", "4.2", SHOULD, "a code without text, or without its space, counts")
+ANY_TEXT = Rule("RFC 5321", "4.2", MUST, "a client acts by the code alone, whatever the text")
+LINE_END = Rule(
+    "RFC 5321", "2.3.8", MUST, "a line ends with CRLF; whether a client takes LF is left open"
+)
+HELO = Rule("RFC 5321", "3.2", SHOULD, "a client whose EHLO is not recognised goes back to HELO")
+HELO_OR_NOT = Rule(
+    "RFC 5321",
+    "4.1.4",
+    POLICY,
+    "EHLO may be refused for other reasons; whether HELO is then tried is left open",
+)
+KEYWORDS = Rule(
+    "RFC 5321", "4.1.1.1", MUST, "the keywords of an EHLO reply are read in any case of letters"
+)
+SIZE_ARGUMENT = Rule(
+    "RFC 1870", "4", MUST, "SIZE without a number, or with 0, sets no limit that could be checked"
+)

@@ -19,7 +19,8 @@ _TO = re.compile(
 )
 _EXPIRED = re.compile(r"from=<[^>]*>, status=expired, (?P<text>.*)$")
 _SERVER = re.compile(r"(?P<host>[\w.-]+)\[(?P<ip>[0-9A-Fa-f.:]+)\]")
-_SAID = re.compile(r"\bsaid: (?P<code>[245]\d\d)[ -]")
+_SAID = re.compile(r"\bsaid: (?P<code>[45]\d\d)[ -]")
+"""A 2yz or 3yz that is quoted was no answer to what Postfix had asked, and is no code of its own."""
 _STATES = {"sent": State.DELIVERED, "deferred": State.DEFERRED, "bounced": State.RETURNED}
 
 

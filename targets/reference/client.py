@@ -34,17 +34,28 @@ class Wire(SMTPProtocol):
     """aiosmtplib's protocol, which also keeps what was heard in clear since the last `clear`.
 
     The original silently drops what comes after a reply, so that clear text instead of a TLS
-    handshake would look like silence.
+    handshake would look like silence; or, if it comes in one packet with a reply, takes it for
+    the next one.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self.heard = bytearray()
+        self._early = bytearray()
 
     def data_received(self, data: bytes) -> None:
         """Keep the octets and let the original frame them."""
         self.heard += data
+        if not self._response_pending or self._response_waiter is None:
+            self._early += data
         super().data_received(data)
+
+    def unasked(self) -> bytes:
+        """What has come that answers nothing (RFC 5321 section 4.2); it is forgotten."""
+        early = bytes(self._buffer + self._early)
+        self._buffer.clear()
+        self._early.clear()
+        return early
 
 
 class Session:
@@ -71,16 +82,16 @@ class Session:
         greeting = await self._reply(
             Stage.GREETING, self._wire.read_response(timeout=self._timers.reply)
         )
-        self._want(greeting, 220, Stage.GREETING)
+        self._want_yes(greeting, Stage.GREETING)
 
     async def hello(self) -> None:
         """Say EHLO, or HELO to whoever does not know EHLO. Raises Broken."""
         reply = await self._say(Stage.EHLO, "EHLO", self._name)
         if 500 <= reply.code < 600:
             self._capabilities = frozenset()
-            self._want(await self._say(Stage.EHLO, "HELO", self._name), 250, Stage.EHLO)
+            self._want_yes(await self._say(Stage.EHLO, "HELO", self._name), Stage.EHLO)
             return
-        self._want(reply, 250, Stage.EHLO)
+        self._want_yes(reply, Stage.EHLO)
         self._capabilities = frozenset(parse_esmtp_extensions(reply.text)[0])
 
     def offers(self, capability: str) -> bool:
@@ -165,6 +176,7 @@ class Session:
         reply = await self._say(Stage.DATA, "DATA")
         if reply.code != 354:
             return self._refusal(Stage.DATA, reply)
+        self._mind_the_unasked(Stage.DATA)
         try:
             self._wire.write(self.framed(content))
         except ConnectionError as error:
@@ -207,9 +219,22 @@ class Session:
 
     async def _say(self, stage: Stage, *words: str) -> Reply:
         octets = " ".join(words).encode()
+        self._mind_the_unasked(stage)
         return await self._reply(
             stage, self._wire.execute_command(octets, timeout=self._timers.reply)
         )
+
+    def _mind_the_unasked(self, stage: Stage) -> None:
+        """Go no further if a reply is there before its question: whose is it?
+
+        A 421 may come at any time (RFC 5321 section 3.8), and counts as such.
+        """
+        early = self._wire.unasked()
+        if early.startswith(b"421"):
+            text = early[4:].partition(b"\n")[0].decode(errors="replace").strip()
+            raise Broken(self._refusal(stage, Reply(421, text)))
+        if early:
+            self._break(stage, Kind.GARBAGE, detail=repr(early[:40]))
 
     async def _reply(self, stage: Stage, answer: Awaitable[SMTPResponse]) -> Reply:
         try:
@@ -218,13 +243,14 @@ class Session:
             self._break(stage, Kind.GARBAGE, detail=error.message, cause=error)
         except OSError as error:
             self._break(stage, _kind_of_loss(error), cause=error)
-        reply = Reply(code, text)
-        if not 200 <= code < 600:
+        reply = Reply(code, text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        if not reply.in_range:
             self._break(stage, Kind.GARBAGE, reply)
         return reply
 
-    def _want(self, reply: Reply, code: int, stage: Stage) -> None:
-        if reply.code != code:
+    def _want_yes(self, reply: Reply, stage: Stage) -> None:
+        """Take any 2yz: an unexpected code goes by its first digit (RFC 5321 section 4.3.2)."""
+        if reply.code >= 300:
             raise Broken(self._refusal(stage, reply))
 
     def _refusal(self, stage: Stage, reply: Reply) -> Failure:

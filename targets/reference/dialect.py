@@ -117,8 +117,16 @@ class Dialect:
         if failure.kind is Kind.REPLY and failure.reply is not None:
             return _plain(failure.reply, failure.server)
         if failure.kind is Kind.GARBAGE:
-            return _plain(Reply(451, VIOLATION.removeprefix("451 ")), failure.server)
+            return _plain(_nonsense(failure), failure.server)
         return None
+
+
+def _nonsense(failure: Failure) -> Reply:
+    """What is said of no reply, or of a reply that is no answer here."""
+    said = failure.reply
+    if said is None or said.in_range:
+        return Reply(451, VIOLATION.removeprefix("451 "))
+    return Reply(550, f"5.5.0 SMTP protocol violation: the server said {said}")
 
 
 def _plain(reply: Reply, server: Server) -> Statement:

@@ -33,14 +33,17 @@ class Policy:
     def is_permanent(self, failure: Failure) -> bool:
         """Whether to give up at once; everything but a 5yz in a transaction may pass.
 
-        A 5yz greeting says something about the server, not about the recipient.
+        A 5yz greeting says something about the server, not about the recipient. A code that
+        SMTP has not is a fatal error (RFC 5321 section 4.2).
         """
         if failure.kind is Kind.NULL_MX:
             return True
-        if failure.kind is not Kind.REPLY or failure.reply is None:
-            return False
         transaction = failure.stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
-        return transaction and not failure.reply.transient
+        if failure.reply is None or not transaction:
+            return False
+        if failure.kind is Kind.REPLY:
+            return not failure.reply.transient
+        return not failure.reply.in_range
 
     def stays(self, state: State) -> bool:
         """Whether the recipient stays in the queue in this state."""
