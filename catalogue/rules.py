@@ -115,3 +115,69 @@ KEYWORDS = Rule(
 SIZE_ARGUMENT = Rule(
     "RFC 1870", "4", MUST, "SIZE without a number, or with 0, sets no limit that could be checked"
 )
+GOING_DOWN = Rule(
+    "RFC 5321", "3.8", MUST, "421 may come at any time: the host closes, and the mail is kept"
+)
+AUTHENTICATION = Rule(
+    "RFC 4954",
+    "6",
+    MUST,
+    "454 is a failure to authenticate for now, 530 and 535 are for good; a client that cannot log "
+    "in takes them by their first digit",
+)
+PARAMETERS = Rule(
+    "RFC 5321", "4.1.1.11", MUST, "455: parameters that cannot be had now; 555: never here"
+)
+TOO_MANY = Rule(
+    "RFC 5321",
+    "4.5.3.1.10",
+    SHOULD,
+    "452 to RCPT, or 552 in its stead, means too many recipients: the others come again later",
+)
+WRONG_PLACE = Rule(
+    "RFC 5321",
+    "4.3.2",
+    POLICY,
+    "3yz and 2yz have their places; what to do with one that is elsewhere is left open",
+)
+BASIC_CODE = Rule(
+    "RFC 2034",
+    "4",
+    MUST,
+    "an enhanced code is of its reply's class, or it is none; the reply's first digit decides",
+)
+BOGUS_CODE = Rule(
+    "RFC 3463", "2", MUST, "an enhanced code has three numbers of three digits, at the beginning"
+)
+EVERY_RECIPIENT = Rule(
+    "RFC 5321", "3.3", MUST, "each RCPT has a reply of its own, and each recipient its own fate"
+)
+LONE_DOT = Rule(
+    "RFC 2920",
+    "3.1",
+    MUST,
+    "a 354 without a recipient, sent ahead, is answered by a dot alone, and nobody has the mail",
+)
+LIMITS = Rule(
+    "RFC 9422", "4.2", SHOULD, "a client keeps to RCPTMAX; one that does not know it meets 452"
+)
+SIZE_LIMIT = Rule(
+    "RFC 1870", "6", MUST, "a message beyond the host's limit is returned, one within it is sent"
+)
+EIGHT_BITS = Rule(
+    "RFC 6152", "3", MUST, "without 8BITMIME content is made seven bits wide, or returned"
+)
+EIGHT_BITS_SENT = Rule("RFC 6152", "3", MUST, "with 8BITMIME eight bits may be sent")
+UNICODE = Rule(
+    "RFC 6531", "3.2", MUST, "without SMTPUTF8 mail to such an address is returned, not sent"
+)
+UNICODE_SENT = Rule("RFC 6531", "3.4", MUST, "with SMTPUTF8 it is sent, and MAIL says so")
+NO_DSN_UNASKED = Rule(
+    "RFC 3461", "4.1", MUST, "no notification of success is sent unless it was asked for"
+)
+
+
+def provider(document: str, section: str) -> Rule:
+    """What a provider's own page of codes is cited for."""
+    words = "the class of the reply says if the mail is kept, and its words are passed on"
+    return Rule(document, section, MUST, words)

@@ -130,7 +130,13 @@ class MailHost:
         self.witness.saw(self.label, event)
 
     def choose(
-        self, stage: Stage, usual: Action, tls: bool, octets: int = 0, line: str = ""
+        self,
+        stage: Stage,
+        usual: Action,
+        tls: bool,
+        octets: int = 0,
+        line: str = "",
+        recipients: int = 0,
     ) -> tuple[Action, bool]:
         """The action at a stage, and whether a behaviour had its hand in it."""
         if stage is not Stage.BODY:
@@ -138,7 +144,7 @@ class MailHost:
         if not self.behaviours:
             return usual, False
         visit = self.visits[stage]
-        moment = Moment(stage, visit, usual, tls, octets, len(self.sessions), line)
+        moment = Moment(stage, visit, usual, tls, octets, len(self.sessions), line, recipients)
         action = decide(self.behaviours, moment)
         return action, action != usual
 
@@ -309,14 +315,15 @@ class Session(asyncio.Protocol):
         return False
 
     def _at_dot(self, wire: bytes) -> None:
-        usual = self._transaction.usual(Stage.DOT, "", self._encrypted)
         self._transaction.wire = wire
-        self._at(Stage.DOT, usual)
+        usual = self._transaction.usual(Stage.DOT, "", self._encrypted)
+        self._at(Stage.DOT, usual, octets=len(wire))
 
     # Acting: the one place -----------------------------------------------------------------
 
-    def _at(self, stage: Stage, usual: Action, line: str = "") -> None:
-        action, spoiled = self.host.choose(stage, usual, self._encrypted, line=line)
+    def _at(self, stage: Stage, usual: Action, line: str = "", octets: int = 0) -> None:
+        taken = self._transaction.taken
+        action, spoiled = self.host.choose(stage, usual, self._encrypted, octets, line, taken)
         self._perform(stage, action, spoiled)
 
     def _perform(self, stage: Stage, action: Action, spoiled: bool) -> None:

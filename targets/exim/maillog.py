@@ -17,7 +17,10 @@ import re
 from model.report import Report, State
 
 _ABOUT = re.compile(r"\S+ \S+ (?P<id>\w{6}-\w{6,11}-\w{2,4}) (?P<rest>.*)")
-_RECIPIENT = re.compile(r"(?P<flag>=>|->|==|\*\*) (?P<recipient>\S+?)(?: <[^>]*>)?(?P<text>[ :].*)")
+_RECIPIENT = re.compile(
+    r"(?P<flag>=>|->|==|\*\*) (?P<sent_to>\S+?)(?: <(?P<handed_in>[^>]*)>)?(?P<text>[ :].*)"
+)
+"""An address that has become another one stands behind it in brackets as it was handed in."""
 _SERVER = re.compile(r"\bH=(?P<host>\S+) \[(?P<ip>[0-9A-Fa-f.:]+)\]")
 _TRIED = re.compile(r" T=\S")
 _REPLY = re.compile(
@@ -62,7 +65,7 @@ class Maillog:
         if state is State.RETURNED and _EXPIRED in text:
             state = State.EXPIRED
         return Report(
-            line["recipient"],
+            line["handed_in"] or line["sent_to"],
             state,
             smtp=smtp,
             enhanced=enhanced,

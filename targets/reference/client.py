@@ -66,7 +66,7 @@ class Session:
         self._name = name
         self._timers = timers
         self._wire = Wire(asyncio.get_running_loop())
-        self._capabilities: frozenset[str] = frozenset()
+        self._capabilities: dict[str, str] = {}
 
     # Before the transaction
 
@@ -88,11 +88,11 @@ class Session:
         """Say EHLO, or HELO to whoever does not know EHLO. Raises Broken."""
         reply = await self._say(Stage.EHLO, "EHLO", self._name)
         if 500 <= reply.code < 600:
-            self._capabilities = frozenset()
+            self._capabilities = {}
             self._want_yes(await self._say(Stage.EHLO, "HELO", self._name), Stage.EHLO)
             return
         self._want_yes(reply, Stage.EHLO)
-        self._capabilities = frozenset(parse_esmtp_extensions(reply.text)[0])
+        self._capabilities = parse_esmtp_extensions(reply.text)[0]
 
     def offers(self, capability: str) -> bool:
         """Whether the server's last EHLO reply has the keyword."""
@@ -111,7 +111,7 @@ class Session:
         if surplus := bytes(_REPLY.sub(b"", self._wire.heard, count=1)):
             # Clear text where TLS should begin: no handshake, and perhaps an injection.
             self._break(Stage.HANDSHAKE, Kind.TLS_FAILED, detail=repr(surplus[:40]))
-        self._capabilities = frozenset()
+        self._capabilities = {}
         await self._shake_hands(context, sni)
 
     async def _shake_hands(self, context: ssl.SSLContext, sni: str | None) -> None:
@@ -155,7 +155,11 @@ class Session:
 
         Raises Broken if the connection is lost before MAIL is answered.
         """
-        reply = await self._say(Stage.MAIL, f"MAIL FROM:<{sender}>{self._body_type(content)}")
+        if (unfit := self._unfit((sender, *recipients), content)) is not None:
+            unsuitable = Failure(Stage.MAIL, Kind.UNSUITABLE, self.server, unfit)
+            return dict.fromkeys(recipients, unsuitable)
+        parameters = self._parameters((sender, *recipients), content)
+        reply = await self._say(Stage.MAIL, f"MAIL FROM:<{sender}>{parameters}")
         if reply.code >= 300:
             return dict.fromkeys(recipients, self._refusal(Stage.MAIL, reply))
         outcomes: dict[str, Outcome] = {}
@@ -163,7 +167,7 @@ class Session:
             for recipient in recipients:
                 reply = await self._say(Stage.RCPT, f"RCPT TO:<{recipient}>")
                 if reply.code >= 300:
-                    outcomes[recipient] = self._refusal(Stage.RCPT, reply)
+                    outcomes[recipient] = self._refusal(Stage.RCPT, _as_meant(reply))
             accepted = [r for r in recipients if r not in outcomes]
             if accepted:
                 outcomes |= dict.fromkeys(accepted, await self._send(content))
@@ -174,7 +178,7 @@ class Session:
 
     async def _send(self, content: bytes) -> Outcome:
         reply = await self._say(Stage.DATA, "DATA")
-        if reply.code != 354:
+        if not 300 <= reply.code < 400:
             return self._refusal(Stage.DATA, reply)
         self._mind_the_unasked(Stage.DATA)
         try:
@@ -214,8 +218,21 @@ class Session:
         found = transport.get_extra_info("ssl_object") if transport is not None else None
         return found if isinstance(found, ssl.SSLObject) else None
 
-    def _body_type(self, content: bytes) -> str:
-        return " BODY=8BITMIME" if self.offers("8bitmime") and not content.isascii() else ""
+    def _unfit(self, addresses: Sequence[str], content: bytes) -> Reply | None:
+        """Why a message cannot go to this server as it is (RFC 1870, 6152, 6531), if so."""
+        limit = self._capabilities.get("size", "")
+        if limit.isdigit() and 0 < int(limit) < len(content):
+            return Reply(552, f"5.3.4 Message size exceeds the {limit} octets of the server")
+        if not _ascii_only(addresses) and not self.offers("smtputf8"):
+            return Reply(550, "5.6.7 Address needs SMTPUTF8, which the server does not offer")
+        if not content.isascii() and not self.offers("8bitmime"):
+            return Reply(550, "5.6.3 Content needs 8BITMIME, which the server does not offer")
+        return None
+
+    def _parameters(self, addresses: Sequence[str], content: bytes) -> str:
+        """What MAIL has to say beyond the sender, of what the server offers."""
+        eight = " BODY=8BITMIME" if self.offers("8bitmime") and not content.isascii() else ""
+        return eight + ("" if _ascii_only(addresses) else " SMTPUTF8")
 
     async def _say(self, stage: Stage, *words: str) -> Reply:
         octets = " ".join(words).encode()
@@ -277,6 +294,20 @@ def stuffed(content: bytes) -> bytes:
     body = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
     dotted = body.replace(b"\r\n.", b"\r\n..")
     return (b"." if dotted.startswith(b".") else b"") + dotted + b".\r\n"
+
+
+def _ascii_only(addresses: Sequence[str]) -> bool:
+    return all(address.isascii() for address in addresses)
+
+
+def _as_meant(reply: Reply) -> Reply:
+    """The reply to RCPT, in which 552 may mean 452, too many (RFC 5321 section 4.5.3.1.10).
+
+    It does not where the enhanced code says that something else is exhausted.
+    """
+    if reply.code == 552 and reply.enhanced in ("5.5.3", "5.0.0"):
+        return Reply(452, f"4.5.3 Too many recipients: {reply}")
+    return reply
 
 
 def _kind_of_loss(error: OSError) -> Kind:

@@ -56,6 +56,7 @@ ENTRIES: dict[Kind, tuple[Entry, str]] = {
     Kind.PROHIBITED: (REFUSED, "Socket error code 10061"),
     Kind.REPLY: (CANNOT_CONNECT, UNAVAILABLE),
     Kind.GARBAGE: (CANNOT_CONNECT, VIOLATION),
+    Kind.UNSUITABLE: (CANNOT_CONNECT, ""),
     Kind.TLS_NOT_OFFERED: (CANNOT_CONNECT, STARTTLS_REQUIRED),
     Kind.TLS_REFUSED: (CANNOT_CONNECT, STARTTLS_REQUIRED),
     Kind.TLS_FAILED: (CANNOT_CONNECT, TLS_FAILED),
@@ -114,7 +115,7 @@ class Dialect:
             return _plain(said, failure.server)
         if failure.stage not in TRANSACTION:
             return None
-        if failure.kind is Kind.REPLY and failure.reply is not None:
+        if failure.kind in (Kind.REPLY, Kind.UNSUITABLE) and failure.reply is not None:
             return _plain(failure.reply, failure.server)
         if failure.kind is Kind.GARBAGE:
             return _plain(_nonsense(failure), failure.server)

@@ -43,6 +43,8 @@ class Kind(StrEnum):
     """The peer replied 4yz or 5yz."""
     GARBAGE = "garbage"
     """The peer sent what is no SMTP reply, or not one for this command."""
+    UNSUITABLE = "unsuitable"
+    """The message cannot go to this peer as it is; `reply` is what we ourselves say of it."""
     TLS_NOT_OFFERED = "tls-not-offered"
     TLS_REFUSED = "tls-refused"
     TLS_FAILED = "tls-failed"

@@ -41,7 +41,7 @@ class Policy:
         transaction = failure.stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
         if failure.reply is None or not transaction:
             return False
-        if failure.kind is Kind.REPLY:
+        if failure.kind in (Kind.REPLY, Kind.UNSUITABLE):
             return not failure.reply.transient
         return not failure.reply.in_range
 
