@@ -217,3 +217,132 @@ LIMIT = Rule(
     MUST,
     "each address is tried in its turn; their number may be limited, but not to fewer than two",
 )
+
+# The chapters greeting and reply
+GREETING = Rule("RFC 5321", "3.1", MUST, "the host opens with 220, or with 554 to take no mail")
+NO_MAIL_HERE = Rule("RFC 7504", "3", POLICY, "521 in place of 220: no mail is taken here, ever")
+FIRST_DIGIT = Rule(
+    "RFC 5321", "4.3.2", MUST, "a code that was not to be expected is taken by its first digit"
+)
+OUT_OF_RANGE = Rule(
+    "RFC 5321",
+    "4.2",
+    SHOULD,
+    "a code that begins with none of 2 to 5 is a fatal error, and ends the transaction",
+)
+NOT_A_REPLY = Rule(
+    "RFC 5321",
+    "4.2",
+    MUST,
+    "a reply is three digits, and a space or hyphen before any text; what a client makes of "
+    "anything else is left open, but it is no yes",
+)
+ONE_CODE = Rule(
+    "RFC 5321",
+    "4.2.1",
+    MUST,
+    "each line of a reply has the same code, and a client may go by any of them",
+)
+ONE_REPLY = Rule(
+    "RFC 5321",
+    "4.2",
+    MUST,
+    "each command has exactly one reply; what to do with one that came before is left open",
+)
+MULTILINE = Rule(
+    "RFC 5321", "4.2.1", MUST, "any reply may have several lines; all but the last have a hyphen"
+)
+MANY_LINES = Rule(
+    "RFC 5321", "4.5.3.1", MUST, "a line has a limit, the number of lines of a reply has none"
+)
+REPLY_LINE = Rule("RFC 5321", "4.5.3.1.5", MUST, "a reply line of 512 octets must be read")
+LONG_LINE = Rule(
+    "RFC 5321",
+    "4.5.3.1.5",
+    POLICY,
+    "a reply line has 512 octets at most; whether a longer one is read is left open",
+)
+BARE_CODE = Rule("RFC 5321", "4.2", SHOULD, "a code without text, or without its space, counts")
+ANY_TEXT = Rule("RFC 5321", "4.2", MUST, "a client acts by the code alone, whatever the text")
+LINE_END = Rule(
+    "RFC 5321", "2.3.8", MUST, "a line ends with CRLF; whether a client takes LF is left open"
+)
+HELO = Rule("RFC 5321", "3.2", SHOULD, "a client whose EHLO is not recognised goes back to HELO")
+HELO_OR_NOT = Rule(
+    "RFC 5321",
+    "4.1.4",
+    POLICY,
+    "EHLO may be refused for other reasons; whether HELO is then tried is left open",
+)
+KEYWORDS = Rule(
+    "RFC 5321", "4.1.1.1", MUST, "the keywords of an EHLO reply are read in any case of letters"
+)
+SIZE_ARGUMENT = Rule(
+    "RFC 1870", "4", MUST, "SIZE without a number, or with 0, sets no limit that could be checked"
+)
+GOING_DOWN = Rule(
+    "RFC 5321", "3.8", MUST, "421 may come at any time: the host closes, and the mail is kept"
+)
+AUTHENTICATION = Rule(
+    "RFC 4954",
+    "6",
+    MUST,
+    "454 is a failure to authenticate for now, 530 and 535 are for good; a client that cannot log "
+    "in takes them by their first digit",
+)
+PARAMETERS = Rule(
+    "RFC 5321", "4.1.1.11", MUST, "455: parameters that cannot be had now; 555: never here"
+)
+TOO_MANY_RECIPIENTS = Rule(
+    "RFC 5321",
+    "4.5.3.1.10",
+    SHOULD,
+    "452 to RCPT, or 552 in its stead, means too many recipients: the others come again later",
+)
+WRONG_PLACE = Rule(
+    "RFC 5321",
+    "4.3.2",
+    POLICY,
+    "3yz and 2yz have their places; what to do with one that is elsewhere is left open",
+)
+BASIC_CODE = Rule(
+    "RFC 2034",
+    "4",
+    MUST,
+    "an enhanced code is of its reply's class, or it is none; the reply's first digit decides",
+)
+BOGUS_CODE = Rule(
+    "RFC 3463", "2", MUST, "an enhanced code has three numbers of three digits, at the beginning"
+)
+EVERY_RECIPIENT = Rule(
+    "RFC 5321", "3.3", MUST, "each RCPT has a reply of its own, and each recipient its own fate"
+)
+LONE_DOT = Rule(
+    "RFC 2920",
+    "3.1",
+    MUST,
+    "a 354 without a recipient, sent ahead, is answered by a dot alone, and nobody has the mail",
+)
+LIMITS = Rule(
+    "RFC 9422", "4.2", SHOULD, "a client keeps to RCPTMAX; one that does not know it meets 452"
+)
+SIZE_LIMIT = Rule(
+    "RFC 1870", "6", MUST, "a message beyond the host's limit is returned, one within it is sent"
+)
+EIGHT_BITS = Rule(
+    "RFC 6152", "3", MUST, "without 8BITMIME content is made seven bits wide, or returned"
+)
+EIGHT_BITS_SENT = Rule("RFC 6152", "3", MUST, "with 8BITMIME eight bits may be sent")
+UNICODE = Rule(
+    "RFC 6531", "3.2", MUST, "without SMTPUTF8 mail to such an address is returned, not sent"
+)
+UNICODE_SENT = Rule("RFC 6531", "3.4", MUST, "with SMTPUTF8 it is sent, and MAIL says so")
+NO_DSN_UNASKED = Rule(
+    "RFC 3461", "4.1", MUST, "no notification of success is sent unless it was asked for"
+)
+
+
+def provider(document: str, section: str) -> Rule:
+    """What a provider's own page of codes is cited for."""
+    words = "the class of the reply says if the mail is kept, and its words are passed on"
+    return Rule(document, section, MUST, words)

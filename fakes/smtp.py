@@ -164,6 +164,7 @@ class MailHost:
         octets: int = 0,
         line: str = "",
         carried: int = 0,
+        recipients: int = 0,
     ) -> tuple[Action, bool]:
         """The action at a stage, and whether a behaviour had its hand in it."""
         if stage is not Stage.BODY:
@@ -171,7 +172,9 @@ class MailHost:
         if not self.behaviours:
             return usual, False
         visit = self.visits[stage]
-        moment = Moment(stage, visit, usual, tls, octets, len(self.sessions), line, carried)
+        moment = Moment(
+            stage, visit, usual, tls, octets, len(self.sessions), line, carried, recipients
+        )
         action = decide(self.behaviours, moment)
         return action, action != usual
 
@@ -358,16 +361,16 @@ class Session(asyncio.Protocol):
         return False
 
     def _at_dot(self, wire: bytes) -> None:
-        usual = self._transaction.usual(Stage.DOT, "", self._encrypted)
         self._transaction.wire = wire
-        self._at(Stage.DOT, usual)
+        usual = self._transaction.usual(Stage.DOT, "", self._encrypted)
+        self._at(Stage.DOT, usual, octets=len(wire))
 
     # Acting: the one place -----------------------------------------------------------------
 
-    def _at(self, stage: Stage, usual: Action, line: str = "") -> None:
-        action, spoiled = self.host.choose(
-            stage, usual, self._encrypted, line=line, carried=self._carried
-        )
+    def _at(self, stage: Stage, usual: Action, line: str = "", octets: int = 0) -> None:
+        carried, taken = self._carried, self._transaction.taken
+        tls = self._encrypted
+        action, spoiled = self.host.choose(stage, usual, tls, octets, line, carried, taken)
         self._perform(stage, action, spoiled)
 
     def _perform(self, stage: Stage, action: Action, spoiled: bool) -> None:

@@ -8,7 +8,8 @@ refuses a command leaves it as if the command had not come.
 
 States: not greeted -> greeted -> sender known -> recipients known -> content, and back to greeted
 (RFC 5321 section 4.1.4). What holds always: a parameter whose keyword the last EHLO reply did not
-offer is refused (555), so a client that uses what it was not offered is found out.
+offer is refused (555), and so is content of eight bits without 8BITMIME (554), so a client that
+uses what it was not offered is found out.
 """
 
 import functools
@@ -36,6 +37,7 @@ ORDER = Say("503 5.5.1 Bad sequence of commands")
 SYNTAX = Say("501 5.5.4 Syntax error in parameters")
 NOT_OFFERED = Say("555 5.5.4 Parameter not recognised")
 NOBODY = Say("554 5.5.1 No valid recipients")
+EIGHT_BITS = Say("554 5.5.2 Eighth bit set, and 8BITMIME is not offered")
 NO_SERVICE = Say("503 5.5.1 No service here")
 
 _BY_COMMAND = (
@@ -92,6 +94,11 @@ class Transaction:
     _last: bool = False
     _line: str = ""
 
+    @property
+    def taken(self) -> int:
+        """How many recipients have been taken so far."""
+        return len(self._recipients)
+
     def stage_of(self, line: str, only_look: bool = False) -> Stage:
         """The stage that a line opens; BODY for a BDAT that is offered, OTHER for the unknown."""
         verb, _, rest = line.partition(" ")
@@ -127,6 +134,8 @@ class Transaction:
                 return ORDER
             case Stage.DATA if not self._recipients:
                 return NOBODY
+            case Stage.DOT if not self.wire.isascii() and "8BITMIME" not in self._offered:
+                return EIGHT_BITS
         return None
 
     def _wrong_path(self, line: str) -> Action | None:

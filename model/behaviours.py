@@ -5,6 +5,7 @@ action to take; `moment.usual` leaves the host blameless. Where a behaviour has 
 `since`, it acts at the visits `since`, `since` + 1, ... of its stage, `times` of them.
 """
 
+import re
 import zlib
 from dataclasses import dataclass
 
@@ -376,6 +377,40 @@ class ImplicitTls:
         """Put TLS before the first word."""
         early = moment.stage is Stage.GREETING and not moment.tls
         return Negotiate() if early else moment.usual
+
+
+@dataclass(frozen=True, slots=True)
+class MostRecipients:
+    """Take so many recipients a transaction, and answer `text` to any more."""
+
+    most: int
+    text: str = "452 4.5.3 Too many recipients"
+
+    def react(self, moment: Moment) -> Action:
+        """Count those that have been taken."""
+        if moment.stage is Stage.RCPT and moment.recipients >= self.most:
+            return Say(self.text)
+        return moment.usual
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLimit:
+    """Take so many octets a message (RFC 1870): say so at EHLO, and hold to it."""
+
+    octets: int
+    text: str = "552 5.3.4 Message size exceeds fixed limit"
+
+    def react(self, moment: Moment) -> Action:
+        """Look at the size announced with MAIL, and at that of the body."""
+        if moment.stage is Stage.EHLO and isinstance(moment.usual, Say):
+            text = re.sub(r"\bSIZE \d+", f"SIZE {self.octets}", moment.usual.text)
+            return Say(text, moment.usual.close)
+        announced = re.search(r" SIZE=(\d+)", moment.line) if moment.stage is Stage.MAIL else None
+        if (announced and int(announced[1]) > self.octets) or (
+            moment.stage is Stage.DOT and moment.octets > self.octets
+        ):
+            return Say(self.text)
+        return moment.usual
 
 
 def _octets_of(action: Action) -> bytes:

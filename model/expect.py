@@ -35,11 +35,13 @@ class Delivers:
 class Fails:
     """The attempt fails with this cause; the dialect says with which code, and if mail is kept.
 
-    `peer` is the reply that the host gave, where the agent is to pass it on.
+    `peer` is the reply that the host gave, where the agent is to pass it on. `quote` is what of
+    its words must be found in the report: what an administrator would look for.
     """
 
     cause: Cause
     peer: str = ""
+    quote: str = ""
 
     def __str__(self) -> str:
         return f"{self.cause}" + (f" passing on {self.peer!r}" if self.peer else "")

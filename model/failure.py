@@ -60,7 +60,7 @@ REASONS: dict[Failure, frozenset[str]] = {
             "certificate-unusable",
         }
     ),
-    Failure.PEER_REPLY: frozenset({"transient", "permanent", "protocol-violation"}),
+    Failure.PEER_REPLY: frozenset({"transient", "permanent", "protocol-violation", "out-of-range"}),
     Failure.MESSAGE_UNSUITABLE: frozenset({"too-large", "not-convertible"}),
 }
 """Every reason a scenario or a dialect may name, by failure."""

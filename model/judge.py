@@ -168,8 +168,8 @@ def _find(trace: Trace, dialect: Dialect, recipient: str, way: One) -> Finding:
     match way:
         case Delivers():
             return _delivered(trace, recipient, way)
-        case Fails(_, peer):
-            return _failed(trace, _tier(dialect, way), recipient, peer)
+        case Fails(_, peer, quote):
+            return _failed(trace, _tier(dialect, way), recipient, peer, quote)
         case Recovers():
             return _recovered(trace, dialect, recipient, way)
         case Turns():
@@ -213,7 +213,9 @@ def _copies(twice: bool) -> tuple[str, ...]:
     return ("", " twice") if twice else ("",)
 
 
-def _failed(trace: Trace, tier: tuple[Code, ...], recipient: str, peer: str) -> Finding:
+def _failed(
+    trace: Trace, tier: tuple[Code, ...], recipient: str, peer: str, quote: str = ""
+) -> Finding:
     first = next((r for r in reports_of(trace, recipient) if r.state is not State.DELIVERED), None)
     fate = _fate(trace, recipient, first)
     wanted = ", else ".join(resolve(code.code, peer, None) for code in tier)
@@ -222,14 +224,17 @@ def _failed(trace: Trace, tier: tuple[Code, ...], recipient: str, peer: str) -> 
     found = best_fit(first, tier, peer, None)
     if found is Fit.WRONG:
         return Finding(found, fate, (Mismatch("code reported", wanted, _in_full(fate, first)),))
+    if quote not in first.text:
+        wrong = Mismatch("words of the server", f"{quote!r} among them", first.text)
+        return Finding(Fit.WRONG, f"{fate} without the server's words", (wrong,))
     return Finding(found, fate)
 
 
 def _recovered(trace: Trace, dialect: Dialect, recipient: str, way: Recovers) -> Finding:
-    reports = reports_of(trace, recipient)
+    reports, first = reports_of(trace, recipient), way.first
     if way.some and reports and reports[0].state is State.DELIVERED:
         return _delivered(trace, recipient, Delivers(way.to))
-    failed = _failed(trace, _tier(dialect, way.first), recipient, way.first.peer)
+    failed = _failed(trace, _tier(dialect, first), recipient, first.peer, first.quote)
     if failed.fit is not Fit.WRONG and failed.observed.startswith(State.RETURNED):
         return failed  # the dialect lets this failure be final, so there is nothing to recover
     copies = [e for e in trace.all(Accepted) if recipient in e.recipients]

@@ -23,7 +23,7 @@ from model.events import (
     Strayed,
     Submitted,
 )
-from model.ndr import Notice, read_notices
+from model.ndr import Notice, read_notices, unreadable
 from model.report import Report, State
 from model.scenario import Alike, Reach, Scenario
 from model.smtp import Stage
@@ -204,10 +204,14 @@ def intact(scenario: Scenario, trace: Trace) -> Wrongs:
     for copy in copies:
         sent = next((trace.sent[r] for r in copy.recipients if r in trace.sent), b"")
         got = copy.content
+        if not sent:
+            whose = f"one for {', '.join(copy.recipients) or 'nobody'}"
+            wrongs.append(Mismatch("message stored", "one that was sent", whose))
+            continue
         if alike is Alike.LINES:
             sent, got = in_lines(sent), in_lines(got)
         head, found, tail = got.partition(sent)
-        if not sent or not found or tail or not TRACE_HEADERS.fullmatch(head):
+        if not found or tail or not TRACE_HEADERS.fullmatch(head):
             difference = _first_difference(sent, got)
             wrongs.append(Mismatch("message stored", f"{len(sent)} octets as sent", difference))
     return wrongs
@@ -246,6 +250,21 @@ def greets_again(scenario: Scenario, trace: Trace) -> Wrongs:
             if line.stage not in (Stage.EHLO, Stage.HELO, Stage.QUIT):
                 wrongs.append(Mismatch("first line inside TLS", "EHLO", line.line))
     return wrongs
+
+
+def legible(scenario: Scenario, trace: Trace) -> Wrongs:
+    """An NDR can be read whatever the server said: lines of 998 octets, no control characters.
+
+    Nor octets of eight bits that are not declared, of which the part for machines has none at all
+    (RFC 5322 section 2.1.1, RFC 3464 section 2.1, RFC 6533 section 3).
+    """
+    notices = [event for event in trace.all(Returned) if read_notices(event.content)]
+    wrongs = [
+        Mismatch("NDR", f"no {what}", where)
+        for event in notices
+        for what, where in unreadable(event.content)
+    ]
+    return wrongs[:3] if notices else None
 
 
 def _first_difference(sent: bytes, got: bytes) -> str:
@@ -302,6 +321,7 @@ LAWS: dict[Law, Callable[[Scenario, Trace], Wrongs]] = {
     Law.CONFINED: confined,
     Law.UNAMBIGUOUS: unambiguous,
     Law.GREETS_AGAIN: greets_again,
+    Law.LEGIBLE: legible,
 }
 
 

@@ -134,13 +134,15 @@ class Moment:
     usual: Action
     tls: bool = False
     octets: int = 0
-    """Octets of the body received so far in this transaction (stage BODY only)."""
+    """Octets of the body received so far in this transaction (stages BODY and DOT only)."""
     open: int = 1
     """Connections that the host has at this moment, this one included."""
     line: str = ""
     """The command line, without CRLF (stages that a command opens only)."""
     carried: int = 0
     """Messages that this connection has carried so far: more than none on one that is reused."""
+    recipients: int = 0
+    """Recipients taken so far in this transaction."""
 
 
 class Behaviour(Protocol):

@@ -23,8 +23,8 @@ CODES = frozenset(
 
 
 class _AsksForAName(Session):
-    def _want(self, reply: Reply, code: int, stage: Stage) -> None:
-        super()._want(reply, code, stage)
+    def _want_yes(self, reply: Reply, stage: Stage) -> None:
+        super()._want_yes(reply, stage)
         if stage is Stage.GREETING and not re.match(r"[\w-]+(\.[\w-]+)+ ", reply.text):
             self._break(stage, Kind.GARBAGE, reply)
 
@@ -42,7 +42,7 @@ class AsksForAName(Agent):
 class _KnowsNoHelo(Session):
     async def hello(self) -> None:
         reply = await self._say(Stage.EHLO, "EHLO", self._name)
-        self._want(reply, 250, Stage.EHLO)
+        self._want_yes(reply, Stage.EHLO)
         await super().hello()
 
 
@@ -82,7 +82,8 @@ class _Pipelines(Session):
     async def transact(
         self, sender: str, recipients: Sequence[str], content: bytes
     ) -> dict[str, Outcome]:
-        group = [f"MAIL FROM:<{sender}>{self._body_type(content)}"]
+        parameters = self._parameters((sender, *recipients), content)
+        group = [f"MAIL FROM:<{sender}>{parameters}"]
         group += [f"RCPT TO:<{recipient}>" for recipient in recipients]
         try:
             said = await self._say_all(group)

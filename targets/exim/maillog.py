@@ -8,7 +8,8 @@ on a line of its own that comes before, without a recipient; the `Maillog` remem
 of each message until the message is `Completed`.
 
 Exim states no enhanced status code of its own, so a report has one only where the line passes a
-server's reply on.
+server's reply on. Not every reply in a line is an answer that Exim makes its own: a 2yz that was
+none of what it waited for, and an enhanced code of another class than its reply, are just text.
 """
 
 import re
@@ -16,7 +17,10 @@ import re
 from model.report import Report, State
 
 _ABOUT = re.compile(r"\S+ \S+ (?P<id>\w{6}-\w{6,11}-\w{2,4}) (?P<rest>.*)")
-_RECIPIENT = re.compile(r"(?P<flag>=>|->|==|\*\*) (?P<recipient>\S+?)(?: <[^>]*>)?(?P<text>[ :].*)")
+_RECIPIENT = re.compile(
+    r"(?P<flag>=>|->|==|\*\*) (?P<sent_to>\S+?)(?: <(?P<handed_in>[^>]*)>)?(?P<text>[ :].*)"
+)
+"""An address that has become another one stands behind it in brackets as it was handed in."""
 _SERVER = re.compile(r"\bH=(?P<host>\S+) \[(?P<ip>[0-9A-Fa-f.:]+)\]")
 _TRIED = re.compile(r" T=\S")
 _REPLY = re.compile(
@@ -56,15 +60,15 @@ class Maillog:
         """One attempt at one recipient."""
         text = line["text"].strip()
         host, ip = self._server(queue_id, line["text"])
-        reply = _REPLY.search(line["text"])
         state = _STATES[line["flag"]]
+        smtp, enhanced = _codes(line["text"], state)
         if state is State.RETURNED and _EXPIRED in text:
             state = State.EXPIRED
         return Report(
-            line["recipient"],
+            line["handed_in"] or line["sent_to"],
             state,
-            smtp=int(reply["smtp"]) if reply else 0,
-            enhanced=(reply["enhanced"] or "") if reply else "",
+            smtp=smtp,
+            enhanced=enhanced,
             text=text,
             host=host,
             ip=ip,
@@ -76,3 +80,12 @@ class Maillog:
         if server := _SERVER.search(text):
             return server["host"], server["ip"]
         return self._unreached.get(queue_id, ("", "")) if _TRIED.search(text) else ("", "")
+
+
+def _codes(text: str, state: State) -> tuple[int, str]:
+    """The codes of the reply that a line passes on; RFC 2034 section 4: both of one class."""
+    reply = _REPLY.search(text)
+    if reply is None or (reply["smtp"][0] == "2") is not (state is State.DELIVERED):
+        return 0, ""
+    enhanced = reply["enhanced"] or ""
+    return int(reply["smtp"]), enhanced if enhanced[:1] == reply["smtp"][0] else ""

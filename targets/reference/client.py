@@ -41,17 +41,28 @@ class Wire(SMTPProtocol):
     """aiosmtplib's protocol, which also keeps what was heard in clear since the last `clear`.
 
     The original silently drops what comes after a reply, so that clear text instead of a TLS
-    handshake would look like silence.
+    handshake would look like silence; or, if it comes in one packet with a reply, takes it for
+    the next one.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self.heard = bytearray()
+        self._early = bytearray()
 
     def data_received(self, data: bytes) -> None:
         """Keep the octets and let the original frame them."""
         self.heard += data
+        if not self._response_pending or self._response_waiter is None:
+            self._early += data
         super().data_received(data)
+
+    def unasked(self) -> bytes:
+        """What has come that answers nothing (RFC 5321 section 4.2); it is forgotten."""
+        early = bytes(self._buffer + self._early)
+        self._buffer.clear()
+        self._early.clear()
+        return early
 
 
 class Session:
@@ -62,7 +73,7 @@ class Session:
         self._name = name
         self._timers = timers
         self._wire = Wire(asyncio.get_running_loop())
-        self._capabilities: frozenset[str] = frozenset()
+        self._capabilities: dict[str, str] = {}
         self.lost = False
         """Whether the connection has broken, or the peer cannot be understood."""
 
@@ -80,17 +91,17 @@ class Session:
         greeting = await self._reply(
             Stage.GREETING, self._wire.read_response(timeout=self.patience(Stage.GREETING))
         )
-        self._want(greeting, 220, Stage.GREETING)
+        self._want_yes(greeting, Stage.GREETING)
 
     async def hello(self) -> None:
         """Say EHLO, or HELO to whoever does not know EHLO. Raises Broken."""
         reply = await self._say(Stage.EHLO, "EHLO", self._name)
         if 500 <= reply.code < 600:
-            self._capabilities = frozenset()
-            self._want(await self._say(Stage.EHLO, "HELO", self._name), 250, Stage.EHLO)
+            self._capabilities = {}
+            self._want_yes(await self._say(Stage.EHLO, "HELO", self._name), Stage.EHLO)
             return
-        self._want(reply, 250, Stage.EHLO)
-        self._capabilities = frozenset(parse_esmtp_extensions(reply.text)[0])
+        self._want_yes(reply, Stage.EHLO)
+        self._capabilities = parse_esmtp_extensions(reply.text)[0]
 
     def offers(self, capability: str) -> bool:
         """Whether the server's last EHLO reply has the keyword."""
@@ -109,7 +120,7 @@ class Session:
         if surplus := bytes(_REPLY.sub(b"", self._wire.heard, count=1)):
             # Clear text where TLS should begin: no handshake, and perhaps an injection.
             self._break(Stage.HANDSHAKE, Kind.TLS_FAILED, detail=repr(surplus[:40]))
-        self._capabilities = frozenset()
+        self._capabilities = {}
         await self._shake_hands(context, sni)
 
     async def _shake_hands(self, context: ssl.SSLContext, sni: str | None) -> None:
@@ -153,7 +164,11 @@ class Session:
 
         Raises Broken if the connection is lost before MAIL is answered.
         """
-        reply = await self._say(Stage.MAIL, f"MAIL FROM:<{sender}>{self._body_type(content)}")
+        if (unfit := self._unfit((sender, *recipients), content)) is not None:
+            unsuitable = Failure(Stage.MAIL, Kind.UNSUITABLE, self.server, unfit)
+            return dict.fromkeys(recipients, unsuitable)
+        parameters = self._parameters((sender, *recipients), content)
+        reply = await self._say(Stage.MAIL, f"MAIL FROM:<{sender}>{parameters}")
         if reply.code >= 300:
             return dict.fromkeys(recipients, self._refusal(Stage.MAIL, reply))
         outcomes: dict[str, Outcome] = {}
@@ -161,7 +176,7 @@ class Session:
             for recipient in recipients:
                 reply = await self._say(Stage.RCPT, f"RCPT TO:<{recipient}>")
                 if reply.code >= 300:
-                    outcomes[recipient] = self._refusal(Stage.RCPT, reply)
+                    outcomes[recipient] = self._refusal(Stage.RCPT, _as_meant(reply))
             accepted = [r for r in recipients if r not in outcomes]
             if accepted:
                 outcomes |= dict.fromkeys(accepted, await self._send(content))
@@ -172,8 +187,9 @@ class Session:
 
     async def _send(self, content: bytes) -> Outcome:
         reply = await self._say(Stage.DATA, "DATA")
-        if reply.code != 354:
+        if not 300 <= reply.code < 400:
             return self._refusal(Stage.DATA, reply)
+        self._mind_the_unasked(Stage.DATA)
         try:
             self._wire.write(self.framed(content))
         except ConnectionError as error:
@@ -191,7 +207,7 @@ class Session:
 
     async def renew(self) -> None:
         """Ask whether the connection still holds, and begin anew. Raises Broken if not."""
-        self._want(await self._say(Stage.RSET, "RSET"), 250, Stage.RSET)
+        self._want_yes(await self._say(Stage.RSET, "RSET"), Stage.RSET)
 
     async def leave(self) -> None:
         """Say QUIT, whatever comes of it, and close; to a peer that is lost say nothing."""
@@ -220,14 +236,40 @@ class Session:
         found = transport.get_extra_info("ssl_object") if transport is not None else None
         return found if isinstance(found, ssl.SSLObject) else None
 
-    def _body_type(self, content: bytes) -> str:
-        return " BODY=8BITMIME" if self.offers("8bitmime") and not content.isascii() else ""
+    def _unfit(self, addresses: Sequence[str], content: bytes) -> Reply | None:
+        """Why a message cannot go to this server as it is (RFC 1870, 6152, 6531), if so."""
+        limit = self._capabilities.get("size", "")
+        if limit.isdigit() and 0 < int(limit) < len(content):
+            return Reply(552, f"5.3.4 Message size exceeds the {limit} octets of the server")
+        if not _ascii_only(addresses) and not self.offers("smtputf8"):
+            return Reply(550, "5.6.7 Address needs SMTPUTF8, which the server does not offer")
+        if not content.isascii() and not self.offers("8bitmime"):
+            return Reply(550, "5.6.3 Content needs 8BITMIME, which the server does not offer")
+        return None
+
+    def _parameters(self, addresses: Sequence[str], content: bytes) -> str:
+        """What MAIL has to say beyond the sender, of what the server offers."""
+        eight = " BODY=8BITMIME" if self.offers("8bitmime") and not content.isascii() else ""
+        return eight + ("" if _ascii_only(addresses) else " SMTPUTF8")
 
     async def _say(self, stage: Stage, *words: str) -> Reply:
         octets = " ".join(words).encode()
+        self._mind_the_unasked(stage)
         return await self._reply(
             stage, self._wire.execute_command(octets, timeout=self.patience(stage))
         )
+
+    def _mind_the_unasked(self, stage: Stage) -> None:
+        """Go no further if a reply is there before its question: whose is it?
+
+        A 421 may come at any time (RFC 5321 section 3.8), and counts as such.
+        """
+        early = self._wire.unasked()
+        if early.startswith(b"421"):
+            text = early[4:].partition(b"\n")[0].decode(errors="replace").strip()
+            raise Broken(self._refusal(stage, Reply(421, text)))
+        if early:
+            self._break(stage, Kind.GARBAGE, detail=repr(early[:40]))
 
     async def _reply(self, stage: Stage, answer: Awaitable[SMTPResponse]) -> Reply:
         try:
@@ -236,13 +278,14 @@ class Session:
             self._break(stage, Kind.GARBAGE, detail=error.message, cause=error)
         except OSError as error:
             self._break(stage, _kind_of_loss(error), cause=error)
-        reply = Reply(code, text)
-        if not 200 <= code < 600:
+        reply = Reply(code, text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        if not reply.in_range:
             self._break(stage, Kind.GARBAGE, reply)
         return reply
 
-    def _want(self, reply: Reply, code: int, stage: Stage) -> None:
-        if reply.code != code:
+    def _want_yes(self, reply: Reply, stage: Stage) -> None:
+        """Take any 2yz: an unexpected code goes by its first digit (RFC 5321 section 4.3.2)."""
+        if reply.code >= 300:
             raise Broken(self._refusal(stage, reply))
 
     def _refusal(self, stage: Stage, reply: Reply) -> Failure:
@@ -270,6 +313,20 @@ def stuffed(content: bytes) -> bytes:
     body = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
     dotted = body.replace(b"\r\n.", b"\r\n..")
     return (b"." if dotted.startswith(b".") else b"") + dotted + b".\r\n"
+
+
+def _ascii_only(addresses: Sequence[str]) -> bool:
+    return all(address.isascii() for address in addresses)
+
+
+def _as_meant(reply: Reply) -> Reply:
+    """The reply to RCPT, in which 552 may mean 452, too many (RFC 5321 section 4.5.3.1.10).
+
+    It does not where the enhanced code says that something else is exhausted.
+    """
+    if reply.code == 552 and reply.enhanced in ("5.5.3", "5.0.0"):
+        return Reply(452, f"4.5.3 Too many recipients: {reply}")
+    return reply
 
 
 def _kind_of_loss(error: OSError) -> Kind:

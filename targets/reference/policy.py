@@ -20,10 +20,13 @@ LAST_PAUSE = 60 * MINUTE
 
 
 def refused_for_good(failure: Failure) -> bool:
-    """Whether this is a 5yz in the transaction."""
+    """Whether this is a 5yz in the transaction, or a code that SMTP has not."""
     transaction = failure.stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
-    said = failure.reply if failure.kind is Kind.REPLY else None
-    return transaction and said is not None and not said.transient
+    if failure.reply is None or not transaction:
+        return False
+    if failure.kind in (Kind.REPLY, Kind.UNSUITABLE):
+        return not failure.reply.transient
+    return not failure.reply.in_range
 
 
 class Policy:
@@ -40,7 +43,8 @@ class Policy:
     def is_permanent(self, failure: Failure) -> bool:
         """Whether to give up at once; everything but a 5yz in a transaction may pass.
 
-        A 5yz greeting says something about the server, not about the recipient.
+        A 5yz greeting says something about the server, not about the recipient. A code that
+        SMTP has not is a fatal error (RFC 5321 section 4.2).
         """
         return failure.kind is Kind.NULL_MX or refused_for_good(failure)
 
