@@ -12,7 +12,7 @@ from lab.lab import Order
 from lab.pace import Pace, scaled
 from model.expect import expires
 from model.scenario import HOUR, Reach, Scenario
-from model.tls import Tls
+from model.tls import REVOCATION, Tls
 from targets.base import Capability, Target
 
 ATTEMPTS_IN_A_SHORT_LIFE = 4
@@ -33,9 +33,17 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "the target routes to no smart hosts"
     if scenario.connector.tls is not Tls.NONE and Capability.TLS_PER_ROUTE not in can:
         return "the target has no TLS settings per route"
+    if _asks_for_revocation(scenario) and Capability.CHECKS_REVOCATION not in can:
+        return "the target looks at no revocation lists"
     if not sealed and any(host.reach is Reach.PROHIBITED for host in scenario.hosts):
         return "ICMP needs the sealed room"
     return ""
+
+
+def _asks_for_revocation(scenario: Scenario) -> bool:
+    """Whether only an agent with revocation lists can know what is wrong."""
+    checked = scenario.connector.demands in (Tls.CERTIFICATE, Tls.DOMAIN)
+    return checked and any(host.certificate in REVOCATION for host in scenario.all_hosts)
 
 
 @dataclass(frozen=True, slots=True)

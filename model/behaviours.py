@@ -15,6 +15,7 @@ from model.smtp import (
     Behaviour,
     HangUp,
     Moment,
+    Negotiate,
     Pour,
     Say,
     Send,
@@ -340,6 +341,42 @@ class Flap:
             return HangUp(reset=bool(drawn & 1024))
         busy = Say("421 4.3.2 Going down", close=True)
         return (HangUp(), HangUp(reset=True), busy, Say("451 4.3.0 Not now"))[(drawn >> 12) % 4]
+
+
+@dataclass(frozen=True, slots=True)
+class InClear:
+    """Another behaviour, before TLS only; its visits count those within TLS too."""
+
+    behaviour: Behaviour
+
+    def react(self, moment: Moment) -> Action:
+        """Ask it until the handshake is done."""
+        return moment.usual if moment.tls else self.behaviour.react(moment)
+
+
+@dataclass(frozen=True, slots=True)
+class BreakHandshake:
+    """Shake hands until `after` octets of the host's own part have been sent; then do `then`."""
+
+    after: int
+    then: Action
+    times: int = ALWAYS
+
+    def react(self, moment: Moment) -> Action:
+        """Limit the handshake."""
+        if _acts(moment, Stage.HANDSHAKE, self.times, 1):
+            return Negotiate(self.after, self.then)
+        return moment.usual
+
+
+@dataclass(frozen=True, slots=True)
+class TlsAtOnce:
+    """Expect TLS from the first octet on, as port 465 does (RFC 8314 section 3.3); greet within."""
+
+    def react(self, moment: Moment) -> Action:
+        """Wait for a handshake instead of greeting."""
+        first = moment.stage is Stage.GREETING and not moment.tls
+        return Negotiate() if first else moment.usual
 
 
 def _octets_of(action: Action) -> bytes:

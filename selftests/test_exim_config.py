@@ -16,7 +16,8 @@ TIMERS = Timers(dns=2, connect=3, reply=4.2, lifetime=10, retry=0.4)
 
 def rendered(*routes: Route) -> dict[str, str]:
     """The files for some routes."""
-    return dict(render(Path("/srv/lab"), Path("/srv/lab/ca.pem"), 2525, TIMERS, routes))
+    lab = Path("/srv/lab")
+    return dict(render(lab, lab / "ca.pem", lab / "crl.pem", 2525, TIMERS, routes))
 
 
 def route(*smart_hosts: str, tls: Tls = Tls.NONE, domain: str = "a") -> Route:

@@ -39,6 +39,8 @@ class Capability(StrEnum):
     """Has a clock that can be moved; otherwise lifetimes are shortened."""
     LIFETIME_PER_ROUTE = "lifetime-per-route"
     """Keeps mail of different routes for different times."""
+    CHECKS_REVOCATION = "checks-revocation"
+    """Looks whether a certificate has been revoked, where it checks the chain."""
 
 
 @dataclass(frozen=True, slots=True)

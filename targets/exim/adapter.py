@@ -56,7 +56,9 @@ class Adapter:
 
     name = "exim"
     dialect = "rfc"
-    capabilities = frozenset({Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE})
+    capabilities = frozenset(
+        {Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE, Capability.CHECKS_REVOCATION}
+    )
     needs_sealed = True
 
     def __init__(self) -> None:
@@ -98,7 +100,8 @@ class Adapter:
         room.install(installed_or_unpacked(), ACCOUNTS)
         log = _make_directories(room.work)
         self._spool = room.work / "spool"
-        for name, text in render(room.work, room.ca_file, room.smtp_port, timers, routes).items():
+        files = render(room.work, room.ca_file, room.crl_file, room.smtp_port, timers, routes)
+        for name, text in files.items():
             (room.work / "conf" / name).write_text(text)
         CONFIGURATION.parent.mkdir(exist_ok=True)
         shutil.copy(room.work / "conf" / CONFIGURATION.name, CONFIGURATION)
