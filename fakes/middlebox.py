@@ -30,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fakes.smtp import LINE_LIMIT, MailHost, Secured, Session, remember_sni
+from fakes.smtp import LINE_LIMIT, MailHost, Secured, Session
 from fakes.transaction import Transaction
 from model.events import Accepted, Closed, Connected, Did, Encrypted, Event, Heard, TlsFailed
 from model.middlebox import (
@@ -496,7 +496,6 @@ class Crossing:
         self.agent.buffer.clear()  # RFC 3207 section 4.2: what came in clear is void
         self.agent.held, self._flaw = True, flaw
         context = self._box.context(flaw)
-        context.sni_callback = remember_sni
         below: sslproto.SSLProtocol = Secured(loop, self.agent, context, done, server_side=True)
         done.add_done_callback(self._shaken)
         self.agent.raw.set_protocol(below)

@@ -25,13 +25,13 @@ leans on one private seam of asyncio's, `SSLProtocol._on_handshake_complete`.
 import asyncio
 import collections
 import functools
-import math
 import socket
 import ssl
 import struct
 from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from fakes.transaction import Transaction
@@ -71,8 +71,8 @@ SHOWN = 60
 LINE_LIMIT = 1 << 16
 """Octets of a command line; a longer one is answered 500 and forgotten."""
 CHUNK = 1 << 16
-HANDSHAKE_PATIENCE = 10
-"""How many of the agent's time-outs a host waits for a handshake: longer than the agent does."""
+HANDSHAKE_PATIENCE = 20.0
+"""Shares of the agent's own time-out before asyncio gives a handshake up: it never comes first."""
 _END = b"\r\n.\r\n"
 
 
@@ -144,8 +144,6 @@ class MailHost:
         """The TLS context, made once; it remembers the SNI on the connection's SSL object."""
         if self._context is None:
             self._context = self.context()
-            if self._context.sni_callback is None:
-                self._context.sni_callback = remember_sni
         return self._context
 
     def now(self) -> float:
@@ -196,10 +194,11 @@ class Session(asyncio.Protocol):
         self._encrypted = False
         self._over = False
         self._deaf = False
-        self._ungreeted = False
         self._idle = False
         self._in_body = False
         self._carried = 0
+        self._shaking = False
+        self._to_greet = False
         self._buffer = bytearray()
         self._searched = 0
         self._noted = 0
@@ -221,10 +220,9 @@ class Session(asyncio.Protocol):
             self.host.saw(Connected(self.host.now(), self.host.name, self.conn))
             self._at(Stage.GREETING, self._transaction.usual(Stage.GREETING, "", False))
         else:
-            self._encrypted = True
+            self._encrypted, self._shaking = True, False
             self.host.saw(self._secured(transport.get_extra_info("ssl_object")))
-            if self._ungreeted:
-                self._ungreeted = False
+            if self._to_greet:
                 self._at(Stage.GREETING, self._transaction.usual(Stage.GREETING, "", True))
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -244,6 +242,8 @@ class Session(asyncio.Protocol):
         if self._deaf:
             return
         self._buffer += data
+        if self._shaking:
+            return  # TLS, not lines: kept for a handshake that begins late
         if self._idle:
             self._note_ahead()
         else:
@@ -404,10 +404,9 @@ class Session(asyncio.Protocol):
                 self._keep(keep)
                 self._hang_up(action)
             case Negotiate():
-                if stage is Stage.GREETING:
-                    self._did(stage, "* waits for a TLS handshake", spoiled)
-                    self._ungreeted = True
-                self._negotiate()
+                if spoiled:
+                    self._did(stage, _terms_of(action), spoiled)
+                self._negotiate(stage, action)
             case Listen():
                 pass
 
@@ -470,6 +469,7 @@ class Session(asyncio.Protocol):
             self._hang_up(HangUp(reset))
         elif done and stage is Stage.STARTTLS:
             self._forget(len(self._buffer))  # RFC 3207 section 4.2: what came in clear is void
+            self._shaking = True
             self._at(Stage.HANDSHAKE, Negotiate())
 
     def _keep(self, keep: bool) -> None:
@@ -512,21 +512,30 @@ class Session(asyncio.Protocol):
 
     # TLS -----------------------------------------------------------------------------------
 
-    def _negotiate(self) -> None:
+    def _negotiate(self, stage: Stage, action: Negotiate) -> None:
         """The handshake; its octets go by this session until it is done."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
+        patience = 1 + int(HANDSHAKE_PATIENCE * self.host.reply_timeout)
         below = Secured(
             loop,
             self,
             self.host.tls(),
             done,
             server_side=True,
-            ssl_handshake_timeout=math.ceil(HANDSHAKE_PATIENCE * self.host.reply_timeout),
+            ssl_handshake_timeout=patience,
         )
         done.add_done_callback(self._shaken)
+        self._to_greet = stage is Stage.GREETING
         self._raw.set_protocol(below)
-        below.connection_made(self._raw)
+        raw = self._raw
+        if action.then is not None:
+            raw = Rationed(raw, action.most, partial(self._perform, stage, action.then, True))
+        below.connection_made(raw)
+        if early := bytes(self._buffer):
+            self._forget(len(early))
+            below.get_buffer(len(early))[: len(early)] = early
+            below.buffer_updated(len(early))
 
     def _shaken(self, done: "asyncio.Future[None]") -> None:
         """The handshake is over: well, or the connection is as good as lost."""
@@ -548,7 +557,7 @@ class Session(asyncio.Protocol):
             made.version() or "",
             (made.cipher() or ("",))[0],
             getattr(made, "offered_sni", ""),
-            self.host.flaw,
+            getattr(made, "shown", self.host.flaw),
         )
 
     # Telling -------------------------------------------------------------------------------
@@ -572,9 +581,32 @@ class Secured(sslproto.SSLProtocol):
         super()._on_handshake_complete(error)
 
 
-def remember_sni(secured: Any, name: str | None, context: ssl.SSLContext) -> None:
-    """Keep the name that the client asked for where the session finds it."""
-    secured.offered_sni = name or ""
+class Rationed:
+    """A transport that lets so many octets out, and has something else done at the first beyond."""
+
+    def __init__(self, below: Any, most: int, beyond: Callable[[], None]) -> None:
+        self._below, self._left, self._beyond = below, most, beyond
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._below, name)
+
+    def write(self, octets: bytes) -> None:
+        """Write what is left of the ration; nothing once it is used up."""
+        if self._left < 0:
+            return
+        self._below.write(octets[: self._left])
+        if len(octets) > self._left:
+            self._left = -1
+            self._beyond()
+        else:
+            self._left -= len(octets)
+
+
+def _terms_of(action: Negotiate) -> str:
+    """How a handshake that is not the usual one is told."""
+    if action.then is None:
+        return "* expects a handshake"
+    return f"* shakes hands, for {action.most} octets"
 
 
 @functools.lru_cache(maxsize=4096)

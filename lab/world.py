@@ -26,6 +26,7 @@ from lab.room import Room
 from model.events import Knocked
 from model.scenario import Host, Reach
 from model.timers import Timers
+from model.tls import Flaw
 
 M = TypeVar("M", bound=MailHost)
 
@@ -134,7 +135,7 @@ class World:
             fqdn=fqdn,
             ip=ip,
             port=one.placement.port,
-            context=self._context(host, fqdn),
+            context=self._context(host, _name_of(one, host), ip),
             behaviours=host.behaviours,
             script=host.script,
             domain=one.placement.domain,
@@ -151,12 +152,14 @@ class World:
             fqdn=name,
             ip=self._sink_ip,
             port=self.room.smtp_port,
-            context=self._context(Host("sink"), name),
+            context=self._context(Host("sink"), name, self._sink_ip),
             label_of=lambda domain: domain.removesuffix(f".{HOME}"),
         )
 
-    def _context(self, host: Host, name: str) -> Callable[[], ssl.SSLContext]:
-        return lambda: self._pki.context(host.certificate, (name,), handshake=host.handshake)
+    def _context(self, host: Host, name: str, ip: str) -> Callable[[], ssl.SSLContext]:
+        """How to make a host's context; its address is in the certificate only if that is odd."""
+        ips = (ip,) if host.certificate is Flaw.ADDRESS_ONLY else ()
+        return lambda: self._pki.context(host.certificate, (name,), ips, host.handshake)
 
     def _on_syn(self, source: str, port: int, ip: str, to_port: int) -> None:
         """Somebody wants to connect: to a scenario's host, to the sink, or where nobody lives."""
@@ -170,6 +173,12 @@ class World:
             self._syns.add((ip, port))
             label, host = where
             self.journal.saw(label, Knocked(self.journal.elapsed(label), host, ip))
+
+
+def _name_of(one: Placed, host: Host) -> str:
+    """The name that the host's certificate is for."""
+    own, _ = one.placement.hosts[host.name]
+    return one.route.tls_domain if host.certificate is Flaw.FOR_TLS_DOMAIN else own
 
 
 def _addresses(one: Placed) -> dict[str, str]:

@@ -394,6 +394,32 @@ class MostRecipients:
 
 
 @dataclass(frozen=True, slots=True)
+class InClear:
+    """Another behaviour, before TLS only; its visits count those within TLS too."""
+
+    behaviour: Behaviour
+
+    def react(self, moment: Moment) -> Action:
+        """Ask it until the handshake is done."""
+        return moment.usual if moment.tls else self.behaviour.react(moment)
+
+
+@dataclass(frozen=True, slots=True)
+class BreakHandshake:
+    """Shake hands until `after` octets of the host's own part have been sent; then do `then`."""
+
+    after: int
+    then: Action
+    times: int = ALWAYS
+
+    def react(self, moment: Moment) -> Action:
+        """Limit the handshake."""
+        if _acts(moment, Stage.HANDSHAKE, self.times, 1):
+            return Negotiate(self.after, self.then)
+        return moment.usual
+
+
+@dataclass(frozen=True, slots=True)
 class SizeLimit:
     """Take so many octets a message (RFC 1870): say so at EHLO, and hold to it."""
 

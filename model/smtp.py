@@ -116,7 +116,13 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Negotiate:
-    """Take part in the TLS handshake; what a blameless host does after its 220."""
+    """Take part in the TLS handshake; what a blameless host does after its 220.
+
+    With `then`: until `most` octets of the host's own part of it have been sent; then that.
+    """
+
+    most: int = 0
+    then: "Action | None" = None
 
 
 UNKNOWN = Say("502 5.5.1 Command not implemented")

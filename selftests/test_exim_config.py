@@ -17,7 +17,8 @@ TIMERS = Timers(dns=2, connect=3, reply=4.2, lifetime=10, retry=0.4)
 
 def rendered(*routes: Route) -> dict[str, str]:
     """The files for some routes."""
-    return dict(render(Path("/srv/lab"), Path("/srv/lab/ca.pem"), 2525, TIMERS, routes))
+    lab = Path("/srv/lab")
+    return dict(render(lab, lab / "ca.pem", lab / "crl.pem", 2525, TIMERS, routes))
 
 
 def route(*smart_hosts: str, tls: Tls = Tls.NONE, domain: str = "a") -> Route:
@@ -48,7 +49,14 @@ def test_places_and_timers() -> None:
 
 def test_its_own_time_outs_are_left_to_exim() -> None:
     """Undefined macros leave the settings out."""
-    own = render(Path("/srv/lab"), Path("/srv/lab/ca.pem"), 25, replace(TIMERS, own=True), ())
+    own = render(
+        Path("/srv/lab"),
+        Path("/srv/lab/ca.pem"),
+        Path("/srv/lab/crl.pem"),
+        25,
+        replace(TIMERS, own=True),
+        (),
+    )
 
     assert {"LAB_CONNECT", "LAB_REPLY"} & set(macros(own["exim4.conf"])) == set()
     guarded = own["smtp.conf"].partition(".ifdef LAB_REPLY\n")[2].partition(".endif")[0]

@@ -44,6 +44,8 @@ class Capability(StrEnum):
     """Keeps mail of different routes for different times."""
     REUSES_CONNECTIONS = "reuses-connections"
     """Sends mail in small batches over one connection, and does so on chosen routes only."""
+    CHECKS_REVOCATION = "checks-revocation"
+    """Looks whether a certificate has been revoked, where it checks the chain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,12 @@ class Adapter:
     name = "exim"
     dialect = "rfc"
     capabilities = frozenset(
-        {Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE, Capability.REUSES_CONNECTIONS}
+        {
+            Capability.SMART_HOSTS,
+            Capability.TLS_PER_ROUTE,
+            Capability.REUSES_CONNECTIONS,
+            Capability.CHECKS_REVOCATION,
+        }
     )
     needs_sealed = True
 
@@ -100,7 +105,8 @@ class Adapter:
         room.install(installed_or_unpacked(), ACCOUNTS)
         log = _make_directories(room.work)
         self._spool = room.work / "spool"
-        for name, text in render(room.work, room.ca_file, room.smtp_port, timers, routes).items():
+        files = render(room.work, room.ca_file, room.crl_file, room.smtp_port, timers, routes)
+        for name, text in files.items():
             (room.work / "conf" / name).write_text(text)
         CONFIGURATION.parent.mkdir(exist_ok=True)
         shutil.copy(room.work / "conf" / CONFIGURATION.name, CONFIGURATION)

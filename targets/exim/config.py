@@ -14,13 +14,14 @@ HERE = Path(__file__).parent
 
 
 def render(
-    work: Path, ca_file: Path, port: int, timers: Timers, routes: Sequence[Route]
+    work: Path, ca_file: Path, crl_file: Path, port: int, timers: Timers, routes: Sequence[Route]
 ) -> Mapping[str, str]:
     """The files of the configuration directory, by name."""
     routes = [route.in_force for route in routes]
     macros = {
         "WORK": str(work),
         "CA_FILE": str(ca_file),
+        "CRL_FILE": str(crl_file),
         "PORT": str(port),
         "LIFETIME": seconds(timers.lifetime),
         "HALF_LIFE": seconds(timers.lifetime / 2),

@@ -67,7 +67,13 @@ class Adapter:
     def start(self, room: Room, timers: Timers, routes: Sequence[Route]) -> None:
         """Start the agent and configure it. Raises AgentDied if it does not get ready."""
         config = Config(
-            room.dns, room.smtp_port, str(room.ca_file), timers, tuple(routes), self.dialect
+            room.dns,
+            room.smtp_port,
+            str(room.ca_file),
+            timers,
+            tuple(routes),
+            self.dialect,
+            crl_file=str(room.crl_file),
         )
         argv = [sys.executable, "-m", "targets.reference", "serve", "--agent", self._agent]
         paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -36,7 +36,7 @@ class Parts:
     policy: Callable[[], Policy] = Policy
     dialect: Callable[[], Dialect] = Dialect
     resolver: Callable[[tuple[str, int], float], Resolver] = Resolver
-    contexts: Callable[[str], Contexts] = Contexts
+    contexts: Callable[[str, str], Contexts] = Contexts
     courier: Callable[[Config, Resolver, Policy, Contexts], Courier] = Courier
     queue: Callable[..., Queue] = Queue
     writer: Callable[[str], Writer] = Writer
@@ -58,7 +58,7 @@ class Agent:
         self.writer = parts.writer(config.name)
         self._say = say
         resolver = parts.resolver(config.dns, config.timers.dns)
-        contexts = parts.contexts(config.ca_file)
+        contexts = parts.contexts(config.ca_file, config.crl_file)
         self.courier = parts.courier(config, resolver, self.policy, contexts)
         self.queue = parts.queue(self.clock, self.policy, self.attempt, self)
 

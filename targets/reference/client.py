@@ -64,6 +64,11 @@ class Wire(SMTPProtocol):
         self._early.clear()
         return early
 
+    def forget(self) -> None:
+        """Drop what has come and has not been read, here and in the original's buffer."""
+        self.heard.clear()
+        self.unasked()
+
 
 class Session:
     """A session with `server` as the client `name`."""
@@ -114,12 +119,14 @@ class Session:
         """
         self._wire.heard.clear()
         reply = await self._say(Stage.STARTTLS, "STARTTLS")
-        if reply.code != 220:
+        if reply.code >= 300:
             kind = Kind.TLS_REFUSED if reply.code >= 400 else Kind.GARBAGE
             self._break(Stage.STARTTLS, kind, reply)
-        if surplus := bytes(_REPLY.sub(b"", self._wire.heard, count=1)):
-            # Clear text where TLS should begin: no handshake, and perhaps an injection.
+        # Further replies were put there by somebody, and are void (RFC 3207 section 4.2). Any
+        # other clear text where TLS should begin is no handshake.
+        if surplus := bytes(_REPLY.sub(b"", self._wire.heard)):
             self._break(Stage.HANDSHAKE, Kind.TLS_FAILED, detail=repr(surplus[:40]))
+        self._wire.forget()
         self._capabilities = {}
         await self._shake_hands(context, sni)
 
@@ -277,6 +284,10 @@ class Session:
         except SMTPResponseException as error:
             self._break(stage, Kind.GARBAGE, detail=error.message, cause=error)
         except OSError as error:
+            if isinstance(error.__cause__, ssl.SSLError):
+                # Over TLS 1.3 a server may refuse when the client takes the handshake for done.
+                detail = str(error.__cause__)
+                self._break(Stage.HANDSHAKE, Kind.TLS_FAILED, detail=detail, cause=error)
             self._break(stage, _kind_of_loss(error), cause=error)
         reply = Reply(code, text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
         if not reply.in_range:

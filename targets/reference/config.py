@@ -26,6 +26,8 @@ class Config:
     routes: tuple[Route, ...] = ()
     profile: str = "m365-2019"
     name: str = "outbound.reference.test"
+    crl_file: str = ""
+    """Revocation lists of every authority that may be trusted; empty: none are looked at."""
 
     @property
     def lifetime(self) -> float:
@@ -62,6 +64,7 @@ def from_json(values: Mapping[str, Any]) -> Config:
         routes=tuple(_route(route) for route in values["routes"]),
         profile=values["profile"],
         name=values["name"],
+        crl_file=str(values["crl_file"]),
     )
 
 

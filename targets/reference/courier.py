@@ -211,7 +211,7 @@ class Courier:
         try:
             await self._start_tls(session, route)
         except Broken as broken:
-            if demanded or broken.failure.kind is not Kind.TLS_REFUSED:
+            if demanded or not self._policy.goes_on(broken.failure):
                 raise
             return
         await session.hello()

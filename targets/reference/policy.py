@@ -83,6 +83,14 @@ class Policy:
         """Whether the certificate must be for TlsDomain."""
         return setting is Tls.DOMAIN
 
+    def goes_on(self, failure: Failure) -> bool:
+        """Whether the session is good for clear text after STARTTLS has failed.
+
+        After a 421 the server closes (RFC 5321 section 3.8).
+        """
+        shutting_down = failure.reply is not None and failure.reply.code == 421
+        return failure.kind is Kind.TLS_REFUSED and not shutting_down
+
     def falls_back(self, setting: Tls, failure: Failure) -> bool:
         """Whether to connect again in clear after TLS could not be started."""
         attempted = failure.stage in (Stage.STARTTLS, Stage.HANDSHAKE)
