@@ -1,6 +1,7 @@
 """Every behaviour, as a pure function of the moment."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from model.behaviours import (
     KeepThenCut,
     MaskCapabilities,
     MaskGreeting,
+    MostRecipients,
     Reply,
     SendAt,
+    SizeLimit,
     StallAt,
     Withhold,
 )
@@ -51,6 +54,18 @@ ACTING: list[tuple[Behaviour, Moment, object]] = [
         Say("250-mx1\n250-XXXXXXXXX\n250-XXXXXXXX\n250 XXXX"),
     ),
     (MaskCapabilities(), moment(Stage.STARTTLS), Say("502 5.5.1 Command not implemented")),
+    (
+        MostRecipients(2, "452 no more"),
+        replace(moment(Stage.RCPT), recipients=2),
+        Say("452 no more"),
+    ),
+    (SizeLimit(99), moment(Stage.EHLO), Say("250-mx1\n250-SIZE 99\n250-STARTTLS\n250 HELP")),
+    (
+        SizeLimit(99, "552 no"),
+        replace(moment(Stage.MAIL), line="MAIL FROM:<a@b> SIZE=100"),
+        Say("552 no"),
+    ),
+    (SizeLimit(99, "552 no"), moment(Stage.DOT, octets=100), Say("552 no")),
 ]
 
 IDLE: list[tuple[Behaviour, Moment]] = [
@@ -65,6 +80,11 @@ IDLE: list[tuple[Behaviour, Moment]] = [
     (Withhold("SIZE"), moment(Stage.STARTTLS)),
     (MaskGreeting(), moment(Stage.EHLO)),
     (MaskCapabilities(), moment(Stage.GREETING)),
+    (MostRecipients(2), replace(moment(Stage.RCPT), recipients=1)),
+    (MostRecipients(2), replace(moment(Stage.MAIL), recipients=2)),
+    (SizeLimit(99), replace(moment(Stage.MAIL), line="MAIL FROM:<a@b> SIZE=99")),
+    (SizeLimit(99), moment(Stage.DOT, octets=99)),
+    (SizeLimit(99), moment(Stage.BODY, octets=100)),
 ]
 
 
