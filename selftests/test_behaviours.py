@@ -19,9 +19,11 @@ from model.behaviours import (
     Late,
     MaskCapabilities,
     MaskGreeting,
+    MostRecipients,
     OnReuse,
     Reply,
     SendAt,
+    SizeLimit,
     StallAt,
     Withhold,
 )
@@ -83,6 +85,18 @@ ACTING: list[tuple[Behaviour, Moment, object]] = [
     ),
     (MaskCapabilities(), moment(Stage.STARTTLS), Say("502 5.5.1 Command not implemented")),
     (ImplicitTls(), moment(Stage.GREETING), Negotiate()),
+    (
+        MostRecipients(2, "452 no more"),
+        replace(moment(Stage.RCPT), recipients=2),
+        Say("452 no more"),
+    ),
+    (SizeLimit(99), moment(Stage.EHLO), Say("250-mx1\n250-SIZE 99\n250-STARTTLS\n250 HELP")),
+    (
+        SizeLimit(99, "552 no"),
+        replace(moment(Stage.MAIL), line="MAIL FROM:<a@b> SIZE=100"),
+        Say("552 no"),
+    ),
+    (SizeLimit(99, "552 no"), moment(Stage.DOT, octets=100), Say("552 no")),
 ]
 
 IDLE: list[tuple[Behaviour, Moment]] = [
@@ -107,6 +121,11 @@ IDLE: list[tuple[Behaviour, Moment]] = [
     (MaskCapabilities(), moment(Stage.GREETING)),
     (ImplicitTls(), moment(Stage.EHLO)),
     (ImplicitTls(), replace(moment(Stage.GREETING), tls=True)),
+    (MostRecipients(2), replace(moment(Stage.RCPT), recipients=1)),
+    (MostRecipients(2), replace(moment(Stage.MAIL), recipients=2)),
+    (SizeLimit(99), replace(moment(Stage.MAIL), line="MAIL FROM:<a@b> SIZE=99")),
+    (SizeLimit(99), moment(Stage.DOT, octets=99)),
+    (SizeLimit(99), moment(Stage.BODY, octets=100)),
 ]
 
 

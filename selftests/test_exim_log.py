@@ -77,6 +77,22 @@ TLS = "X=TLS1.3:ECDHE_SECP256R1__ECDSA_SECP256R1_SHA256__AES_256_GCM:256 CV=yes"
         ),
         (
             (
+                f"== u@a.test R=mx T=smtp defer (0) {MX}: SMTP error from remote mail server "
+                "after DATA: 250 2.1.5 Recipient OK"
+            ),
+            State.DEFERRED,
+            "",
+        ),
+        (
+            (
+                f"== xn--u@a.test <u@a.test> R=mx T=smtp defer (-44) {MX}: SMTP error from remote "
+                "mail server after RCPT TO:<xn--u@a.test>: 450 5.1.1 No such user"
+            ),
+            State.DEFERRED,
+            "450",
+        ),
+        (
+            (
                 f"** u@a.test R=mx T=smtp {MX}: SMTP error from remote mail server "
                 "after initial connection: 554 5.7.1 No SMTP service here"
             ),

@@ -28,9 +28,11 @@ from model.behaviours import (
     Late,
     MaskCapabilities,
     MaskGreeting,
+    MostRecipients,
     OnReuse,
     Reply,
     SendAt,
+    SizeLimit,
     StallAt,
     Withhold,
 )
@@ -236,6 +238,52 @@ def test_a_cut_in_the_body_comes_after_so_many_octets(pki: Pki) -> None:
             await notes.told(Closed)
             assert not any(isinstance(e, Accepted) for e in notes.events)
             assert any(isinstance(e, Did) and e.stage is Stage.BODY for e in notes.events)
+
+    run(body)
+
+
+def test_most_recipients_are_counted_by_transaction(pki: Pki) -> None:
+    """The third is turned away, and the first of the next transaction is not."""
+
+    async def body() -> None:
+        async with session(pki, MostRecipients(2)) as (client, _):
+            await client.up_to(Stage.RCPT)
+            assert (await client.ask("RCPT TO:<v@x.test>")).startswith("250")
+            assert (await client.ask("RCPT TO:<w@x.test>")).startswith("452 4.5.3")
+            await client.ask("RSET")
+            await client.ask("MAIL FROM:<a@a.test>")
+            assert (await client.ask("RCPT TO:<w@x.test>")).startswith("250")
+
+    run(body)
+
+
+def test_a_size_limit_is_said_and_held_to(pki: Pki) -> None:
+    """At EHLO, at MAIL if the client says how much is coming, and at the dot if it does not."""
+
+    async def body() -> None:
+        async with session(pki, SizeLimit(30)) as (client, notes):
+            assert "250-SIZE 30\n" in await client.up_to(Stage.EHLO)
+            assert (await client.ask("MAIL FROM:<a@a.test> SIZE=31")).startswith("552 5.3.4")
+            assert (await client.ask("MAIL FROM:<a@a.test> SIZE=30")).startswith("250")
+            await client.ask("RCPT TO:<u@x.test>")
+            await client.ask("DATA")
+            assert (await client.ask(MESSAGE.decode() + ".")).startswith("552 5.3.4")
+            assert not any(isinstance(e, Accepted) for e in notes.events)
+
+    run(body)
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_eight_bits_are_taken_where_they_are_offered(pki: Pki, offered: bool) -> None:
+    """A host without 8BITMIME says what is wrong with the client, not with the content."""
+    behaviours = () if offered else (Withhold("8BITMIME"),)
+
+    async def body() -> None:
+        async with session(pki, *behaviours) as (client, notes):
+            await client.up_to(Stage.DATA)
+            client.writer.write(b"Subject: x\r\n\r\n\x80\r\n.\r\n")
+            assert (await client.hear()).startswith("250" if offered else "554 5.5.2")
+            assert any(isinstance(e, Accepted) for e in notes.events) is offered
 
     run(body)
 

@@ -84,6 +84,17 @@ def test_a_peers_reply_is_passed_on() -> None:
     assert judge(about, returned, RFC).verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("quote", "verdict"), [("", Verdict.PASS), ("x-y", Verdict.PASS), ("S3140", Verdict.FAIL)]
+)
+def test_words_of_the_peer_are_looked_for(quote: str, verdict: Verdict) -> None:
+    """Where the scenario asks for them, the right codes without them are not enough."""
+    about = scenario(expect=Fails(Cause(Failure.PEER_REPLY, "permanent"), "550 No", quote))
+    returned = trace(said(State.RETURNED, 550, "5.0.0"), ndr(at=2.0, status="5.0.0"), queued())
+
+    assert judge(about, returned, RFC).verdict is verdict
+
+
 def test_a_broken_law_fails_whatever_the_code() -> None:
     """The right code does not excuse lost mail; the observation names the law."""
     found = verdict_on(trace(KNOCK, deferred(), queued()))

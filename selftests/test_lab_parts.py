@@ -217,3 +217,22 @@ def test_a_notice_is_read_field_by_field(diagnostic: str, smtp: int) -> None:
 
 def test_mail_that_is_no_notice_has_none() -> None:
     assert read_notices(b"Subject: hello\r\n\r\nFinal-Recipient: rfc822;a@b\r\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipient"),
+    [
+        ("message/delivery-status", rb"utf-8; j\x{FC}rgen@x-y.test"),
+        ("message/global-delivery-status", "utf-8; jürgen@x-y.test".encode()),
+        ("message/global-delivery-status", "rfc822;jürgen@x-y.test".encode()),
+        ("message/delivery-status", "rfc822; jürgen@x-y.test".encode()),
+    ],
+)
+def test_a_recipient_whose_name_is_not_ascii_is_read(kind: str, recipient: bytes) -> None:
+    """Escaped or not, in the part for machines of either kind (RFC 6533)."""
+    content = ndr(status="5.6.7").content.replace(b"message/delivery-status", kind.encode())
+    content = content.replace(b"rfc822;user@x-y.test", recipient)
+    (notice,) = read_notices(content)
+
+    assert (notice.recipient, notice.action) == ("jürgen@x-y.test", "failed")
+    assert (notice.status, notice.smtp) == ("5.6.7", 550)

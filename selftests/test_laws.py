@@ -1,8 +1,10 @@
 """Every law is seen to hold, and seen to object."""
 
+from dataclasses import replace
+
 import pytest
 
-from model.events import Asked, Elapsed, Encrypted, Heard, Strayed
+from model.events import Accepted, Asked, Elapsed, Encrypted, Heard, Returned, Strayed
 from model.laws import check
 from model.report import State
 from model.scenario import Alike, Connector, Host, Mail, Reach, Scenario
@@ -51,6 +53,19 @@ def asked(name: str, qtype: str = "MX") -> Asked:
     return Asked(0.2, name, qtype, "udp", "MX 10 mx1.x-y.test", spoiled=False)
 
 
+def declared(text: str) -> Returned:
+    """An NDR whose part for machines is of the kind that may have eight bits (RFC 6533)."""
+    told = ndr(diagnostic=f"smtp;550 {text}")
+    kind = b"Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit"
+    content = told.content.replace(b"Content-Type: message/delivery-status", kind)
+    return replace(told, content=content)
+
+
+def misdirected() -> Accepted:
+    """A message for somebody whom nobody had named."""
+    return replace(stored(), recipients=("xn--user@x-y.test",))
+
+
 HOLD: list[tuple[str, Law, Scenario, Trace]] = [
     ("delivered once", Law.ACCOUNTED, GOOD, trace(stored(), queued())),
     ("still queued", Law.ACCOUNTED, GOOD, trace(deferred(), queued(RECIPIENT))),
@@ -94,6 +109,8 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         GOOD,
         trace(secured(), line(Stage.EHLO, tls=True), line(Stage.MAIL, tls=True)),
     ),
+    ("an NDR in ASCII", Law.LEGIBLE, GOOD, trace(ndr())),
+    ("an NDR that declares eight bits", Law.LEGIBLE, GOOD, trace(declared("Gr\u00fc\u00dfe"))),
     ("line ends mended", Law.INTACT, ODD, trace(stored(SENT.replace(b"\r\n", b"\n")))),
     ("nothing strayed", Law.CONFINED, GOOD, trace()),
     ("asked for the MX", Law.CONFINED, GOOD, trace(asked("x-y.test."))),
@@ -162,6 +179,12 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
         GOOD,
         trace(secured(), line(Stage.MAIL, tls=True)),
     ),
+    ("ESC in an NDR", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 \x1b[31m"))),
+    ("CR in an NDR", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 no\rX: y"))),
+    ("UTF-8 undeclared", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 Gr\u00fc\u00dfe"))),
+    ("too long a line", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 " + "x" * 999))),
+    ("ESC declared", Law.LEGIBLE, GOOD, trace(declared("\x1b[31m"))),
+    ("for nobody we know", Law.INTACT, GOOD, trace(misdirected())),
     ("strayed", Law.CONFINED, GOOD, trace(Strayed(1.0, "DNS elsewhere.test MX"))),
     ("past the smart host", Law.CONFINED, RELAYED, trace(asked("x-y.test."))),
 ]

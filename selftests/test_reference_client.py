@@ -19,6 +19,7 @@ from targets.reference.client import stuffed
 from targets.reference.config import Config
 from targets.reference.courier import Courier
 from targets.reference.dial import is_prohibition, kind_of
+from targets.reference.dialect import Dialect
 from targets.reference.outcome import Failure, Kind, Outcome, Sent, Stage
 from targets.reference.policy import Policy
 from targets.reference.resolver import DnsFailure, Resolver
@@ -27,7 +28,8 @@ from targets.reference.tls import Contexts
 IP = "127.0.0.31"
 NAME = "mail.contoso.test"
 TIMERS = Timers(dns=0.3, connect=0.3, reply=0.3, lifetime=1, retry=1)
-BODY = b"Subject: dots\r\n\r\n.\r\n..two\r\nlone \x80 octet\r\n.end\r\n"
+BODY = b"Subject: dots\r\n\r\n.\r\n..two\r\nlone \x0b octet\r\n.end\r\n"
+EIGHT_BITS = BODY.replace(b"\x0b", b"\x80")
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -103,6 +105,7 @@ def deliver(
     ca_file: Path = Path("none"),
     recipients: tuple[str, ...] = ("u@d.test",),
     ips: tuple[str, ...] = (IP,),
+    content: bytes = BODY,
 ) -> dict[str, Outcome]:
     """One attempt against a server; what came of it."""
 
@@ -121,7 +124,7 @@ def deliver(
         courier = Courier(config, Names(ips), Policy(), Contexts(str(ca_file)))
         route = Route("d.test", (NAME,), setting, tls_domain, 1.0)
         async with server:
-            return dict(await courier.deliver("s@home.test", recipients, BODY, route))
+            return dict(await courier.deliver("s@home.test", recipients, content, route))
 
     return asyncio.run(scene())
 
@@ -205,6 +208,77 @@ def test_helo_is_said_to_whoever_does_not_know_ehlo() -> None:
     peer = Peer({"EHLO": "500 what"})
     assert isinstance(deliver(peer)["u@d.test"], Sent)
     assert [line.split()[0] for line in peer.lines[:3]] == ["EHLO", "HELO", "MAIL"]
+
+
+@pytest.mark.parametrize(
+    ("replies", "stage", "kind"),
+    [
+        ({"GREETING": "220 me\r\n250 me"}, Stage.EHLO, Kind.GARBAGE),
+        ({"MAIL": "250 fine\r\n250 fine"}, Stage.RCPT, Kind.GARBAGE),
+        ({"MAIL": "250 fine\r\n421 4.3.2 bye"}, Stage.RCPT, Kind.REPLY),
+        ({"DATA": "354 go\r\n250 stored"}, Stage.DATA, Kind.GARBAGE),
+    ],
+)
+def test_a_reply_before_its_command_is_no_answer(
+    replies: dict[str, str | None], stage: Stage, kind: Kind
+) -> None:
+    assert kinds(deliver(Peer(replies))) == (stage, kind)
+
+
+def test_a_2yz_of_any_kind_is_a_yes() -> None:
+    peer = Peer({"GREETING": "250 hello", "EHLO": "220 hello", "MAIL": "299 yes", "RCPT": "252"})
+    assert isinstance(deliver(peer)["u@d.test"], Sent)
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        ("552 too many recipients", 452),
+        ("552 5.5.3 too many recipients", 452),
+        ("552 5.2.2 mailbox full", 552),
+        ("550 5.5.3 too many recipients", 550),
+    ],
+)
+def test_552_to_rcpt_may_mean_452(reply: str, code: int) -> None:
+    found = failure(deliver(Peer({"RCPT": reply})))
+    assert found.reply is not None
+    assert found.reply.code == code
+    assert Policy().is_permanent(found) is (code >= 500)
+
+
+@pytest.mark.parametrize(
+    ("ehlo", "recipient", "code"),
+    [
+        ("250-me\r\n250-8BITMIME\r\n250 SIZE 10", "u@d.test", "552 5.3.4"),
+        ("250-me\r\n250 SIZE 0", "u@d.test", "550 5.6.3"),
+        ("250-me\r\n250 8BITMIME", "ü@d.test", "550 5.6.7"),
+    ],
+)
+def test_what_a_server_cannot_take_is_not_sent(ehlo: str, recipient: str, code: str) -> None:
+    peer = Peer({"EHLO": ehlo})
+    found = failure(deliver(peer, recipients=(recipient,), content=EIGHT_BITS))
+    assert (found.stage, found.kind) == (Stage.MAIL, Kind.UNSUITABLE)
+    assert str(found.reply).startswith(code)
+    assert Policy().is_permanent(found)
+    assert not [line for line in peer.lines if line.startswith("MAIL")]
+
+
+def test_mail_says_what_it_needs() -> None:
+    peer = Peer({"EHLO": "250-me\r\n250-8BITMIME\r\n250 SMTPUTF8"})
+    deliver(peer, recipients=("ü@d.test",), content=EIGHT_BITS)
+    assert "MAIL FROM:<s@home.test> BODY=8BITMIME SMTPUTF8" in peer.lines
+    assert b"lone \x80 octet" in peer.body
+
+
+@pytest.mark.parametrize("code", ["000", "199", "650", "999"])
+def test_a_code_that_smtp_has_not_is_fatal(code: str) -> None:
+    found = failure(deliver(Peer({"RCPT": f"{code} what"})))
+    assert found.kind is Kind.GARBAGE
+    assert Policy().is_permanent(found)
+    said = Dialect().returned(found)
+    assert said.diagnostic == f"550 5.5.0 SMTP protocol violation: the server said {code} what"
+    early = failure(deliver(Peer({"GREETING": f"{code} what"})))
+    assert not Policy().is_permanent(early)
 
 
 def test_each_recipient_has_its_own_outcome() -> None:

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from model.ndr import read_notices
+from model.ndr import read_notices, unreadable
 from model.report import Report, State
 from model.timers import Timers
 from model.tls import Tls
@@ -233,3 +233,30 @@ def test_the_fields_of_an_ndr() -> None:
         "connection reset(SuspiciousRemoteServerError)'" in people
     )
     assert "3/20/2019 11:05:09 AM - Server at mx.d.test (127.0.0.9) returned '450 4.4.318" in people
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5.1.1 Empf\u00e4nger unbekannt \ufffd",
+        "5.1.1 \x1b[31mred\x07 \x00 \x7f",
+        "5.1.1 No\rSubject: owned\r\n\r\nAction: delivered",
+        "5.1.1 " + "x" * 8000,
+        "5.1.1 " + "word " * 1600,
+        "5.1.1 one\n--b\ntwo\n\nStatus: 2.0.0",
+    ],
+)
+def test_an_ndr_is_legible_whatever_the_server_said(text: str) -> None:
+    now = datetime(2019, 3, 20, 13, 5, 9, tzinfo=UTC)
+    recipient = "j\u00fcrgen@d.test"
+    message = Message("Q1", "s@home.test", (recipient,), CONTENT, 0.0, now)
+    refused = Failure(Stage.RCPT, Kind.REPLY, SERVER, Reply(550, text))
+    final = Dialect().returned(refused)
+    content = Writer("out.test").write(
+        message, [Lost(recipient, final, final, refused, now)], now, "N1"
+    )
+
+    assert unreadable(content) == []
+    (notice,) = read_notices(content)
+    assert (notice.recipient, notice.action, notice.status) == (recipient, "failed", "5.1.1")
+    assert notice.diagnostic.startswith("smtp;550 5.1.1 ")
