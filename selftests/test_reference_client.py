@@ -106,6 +106,7 @@ def deliver(
     recipients: tuple[str, ...] = ("u@d.test",),
     ips: tuple[str, ...] = (IP,),
     content: bytes = BODY,
+    reuses: bool = False,
 ) -> dict[str, Outcome]:
     """One attempt against a server; what came of it."""
 
@@ -122,7 +123,7 @@ def deliver(
         port = server.sockets[0].getsockname()[1]
         config = Config(("127.0.0.1", 1), port, str(ca_file), TIMERS)
         courier = Courier(config, Names(ips), Policy(), Contexts(str(ca_file)))
-        route = Route("d.test", (NAME,), setting, tls_domain, 1.0)
+        route = Route("d.test", (NAME,), setting, tls_domain, 1.0, reuses=reuses)
         async with server:
             return dict(await courier.deliver("s@home.test", recipients, content, route))
 
