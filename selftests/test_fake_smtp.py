@@ -673,7 +673,7 @@ def test_an_implicit_tls_server_waits_for_the_client(pki: Pki) -> None:
             assert (await client.hear()).startswith("220 ")
             assert "STARTTLS" not in await client.ask("EHLO client.test")
             deeds = [e.deed for e in notes.events if isinstance(e, Did) and e.spoiled]
-            assert deeds == ["* waits for a TLS handshake"]
+            assert deeds == ["* expects a handshake"]
 
     run(body)
 

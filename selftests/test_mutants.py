@@ -19,7 +19,7 @@ from selftests.mutants.known import MUTANTS
 from selftests.mutants.mutant import Mutant
 from targets.base import load
 
-PATIENCE = 600.0
+PATIENCE = 2400.0
 """Seconds for all of them."""
 MUTANT = Mutant(codes.HangIsTimeout, ("session.*.hang",), Law.CODE_CLASS)
 CATCH = Catch(Verdict.FAIL, frozenset({Law.CODE_CLASS}), "")

@@ -39,21 +39,21 @@ class AsksForAName(Agent):
     parts = Parts(courier=_CourierAsksForAName)
 
 
-class _KnowsNoHelo(Session):
+class _EhloOnly(Session):
     async def hello(self) -> None:
         reply = await self._say(Stage.EHLO, "EHLO", self._name)
         self._want_yes(reply, Stage.EHLO)
         await super().hello()
 
 
-class _CourierKnowsNoHelo(Courier):
-    session = _KnowsNoHelo
+class _CourierEhloOnly(Courier):
+    session = _EhloOnly
 
 
-class KnowsNoHelo(Agent):
+class EhloOnly(Agent):
     """Gives up on a server that does not know EHLO."""
 
-    parts = Parts(courier=_CourierKnowsNoHelo)
+    parts = Parts(courier=_CourierEhloOnly)
 
 
 class _OneDeadline(Courier):
@@ -184,7 +184,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("middlebox.greeting-masked.*", "middlebox.default-inspection"),
         scope=SCOPE,
     ),
-    Mutant(KnowsNoHelo, ("middlebox.ehlo-rewritten.under-none",), scope=SCOPE),
+    Mutant(EhloOnly, ("middlebox.ehlo-rewritten.under-none",), scope=SCOPE),
     Mutant(OneDeadline, ("middlebox.tarpit",), scope=SCOPE),
     Mutant(Pipelines, ("middlebox.pipelining.masked",), scope=SCOPE),
     Mutant(RemembersNoTls, ("middlebox.starttls-removed.turned-off",), scope=SCOPE),

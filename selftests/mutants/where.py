@@ -6,11 +6,11 @@ scenarios would be out of date with every new one.
 
 from collections.abc import Callable
 
-from model.expect import Delivers, Expires, Fails, Recovers, Turns, failures, ways
+from model.dns import Stale
+from model.expect import Delivers, Expires, Fails, Recorded, Recovers, Turns, failures, ways
 from model.failure import Failure
 from model.scenario import Scenario
-from model.smtp import Stage
-from model.tls import Tls
+from model.tls import Flaw, Tls
 
 Where = Callable[[Scenario], bool]
 
@@ -81,10 +81,31 @@ def both(*conditions: Where) -> Where:
     return lambda s: all(condition(s) for condition in conditions)
 
 
-def acts_at(*stages: Stage) -> Where:
-    """A host's behaviour is for one of these stages."""
-    return lambda s: any(
-        getattr(getattr(b, "behaviour", b), "at", None) in stages
-        for host in s.all_hosts
-        for b in host.behaviours
-    )
+def is_recorded(scenario: Scenario) -> bool:
+    """What happens is only recorded, and the laws alone can object."""
+    return any(isinstance(way, Recorded) for way in ways(scenario.expect))
+
+
+def shows_a_flaw(scenario: Scenario) -> bool:
+    """A certificate is not as it should be, or the box in front shows one of its own."""
+    return any(h.certificate is not Flaw.VALID or h.box for h in scenario.all_hosts)
+
+
+def is_checked(scenario: Scenario) -> bool:
+    """The connector has the certificate checked."""
+    return scenario.connector.demands in (Tls.CERTIFICATE, Tls.DOMAIN)
+
+
+def leaves_tls_open(scenario: Scenario) -> bool:
+    """The connector uses TLS where it works."""
+    return not demands_tls(scenario)
+
+
+def has_fault(*kinds: type) -> Where:
+    """DNS has one of these faults."""
+    return lambda s: any(isinstance(x.fault, kinds) for z in s.all_zones for x in z.faults)
+
+
+def changes_its_zone(scenario: Scenario) -> bool:
+    """Records become different, whether a cache forgets the old ones or the zone is changed."""
+    return bool(scenario.change and scenario.change.zone) or has_fault(Stale)(scenario)
