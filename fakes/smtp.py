@@ -468,7 +468,7 @@ class Session(asyncio.Protocol):
         """The handshake; its octets go by this session until it is done."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        patience = HANDSHAKE_PATIENCE * self.host.reply_timeout
+        patience = 1 + int(HANDSHAKE_PATIENCE * self.host.reply_timeout)
         below = Secured(
             loop,
             self,

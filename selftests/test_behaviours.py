@@ -6,14 +6,17 @@ from typing import Any
 import pytest
 
 from model.behaviours import (
+    BreakHandshake,
     CutAt,
     CutBody,
+    InClear,
     KeepThenCut,
     MaskCapabilities,
     MaskGreeting,
     Reply,
     SendAt,
     StallAt,
+    TlsAtOnce,
     Withhold,
 )
 from model.smtp import Behaviour, HangUp, Listen, Moment, Negotiate, Say, Send, Stage, Stall, decide
@@ -27,9 +30,9 @@ USUAL: dict[Stage, Say | Listen | Negotiate] = {
 }
 
 
-def moment(stage: Stage, visit: int = 1, octets: int = 0) -> Moment:
+def moment(stage: Stage, visit: int = 1, octets: int = 0, tls: bool = False) -> Moment:
     """A moment with what a blameless host would do."""
-    return Moment(stage, visit, USUAL.get(stage, Say("250 OK")), octets=octets)
+    return Moment(stage, visit, USUAL.get(stage, Say("250 OK")), tls, octets)
 
 
 ACTING: list[tuple[Behaviour, Moment, object]] = [
@@ -51,6 +54,9 @@ ACTING: list[tuple[Behaviour, Moment, object]] = [
         Say("250-mx1\n250-XXXXXXXXX\n250-XXXXXXXX\n250 XXXX"),
     ),
     (MaskCapabilities(), moment(Stage.STARTTLS), Say("502 5.5.1 Command not implemented")),
+    (InClear(CutAt(Stage.MAIL)), moment(Stage.MAIL), HangUp()),
+    (BreakHandshake(9, HangUp()), moment(Stage.HANDSHAKE), Negotiate(9, HangUp())),
+    (TlsAtOnce(), moment(Stage.GREETING), Negotiate()),
 ]
 
 IDLE: list[tuple[Behaviour, Moment]] = [
@@ -65,6 +71,11 @@ IDLE: list[tuple[Behaviour, Moment]] = [
     (Withhold("SIZE"), moment(Stage.STARTTLS)),
     (MaskGreeting(), moment(Stage.EHLO)),
     (MaskCapabilities(), moment(Stage.GREETING)),
+    (InClear(CutAt(Stage.MAIL)), moment(Stage.MAIL, tls=True)),
+    (BreakHandshake(9, HangUp()), moment(Stage.STARTTLS)),
+    (BreakHandshake(9, HangUp(), times=1), moment(Stage.HANDSHAKE, visit=2)),
+    (TlsAtOnce(), moment(Stage.GREETING, tls=True)),
+    (TlsAtOnce(), moment(Stage.EHLO)),
 ]
 
 
