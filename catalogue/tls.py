@@ -54,9 +54,8 @@ TLS_ONLY: tuple[Behaviour, ...] = (
     InClear(Reply(Stage.MAIL, "530 5.7.0 Must issue a STARTTLS command first")),
 )
 """A host that takes no mail in clear, and says so before."""
-GRUESSE = "Viele Gr\u00fc\u00dfe\r\n".encode()
 EIGHT_BIT = Mail(
-    body=GRUESSE,
+    body="Viele Gr\u00fc\u00dfe\r\n".encode(),
     headers=(
         "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=utf-8",
@@ -88,32 +87,21 @@ def _or_in_clear(failure: Fails) -> AnyOf:
 
 
 FAILED = _cannot("handshake-failed")
-BY_MANNER: dict[Tls, dict[str, Expectation]] = {
-    Tls.ENCRYPT: {
-        "closed": _broken("closed"),
-        "silence": _broken("hang"),
-        "failed": FAILED,
-    },
-    Tls.NONE: {
-        "closed": _or_in_clear(_broken("closed")),
-        "silence": _or_in_clear(_broken("hang")),
-        "failed": _or_in_clear(FAILED),
-    },
-}
-"""What a handshake that comes to nothing is worth: where TLS is demanded, and where it is not."""
-COMES_TO_NOTHING: dict[str, tuple[Behaviour, str, str]] = {
-    "starttls-silence": (StallAt(Stage.STARTTLS), "silence", "The server does not answer STARTTLS"),
+HANGS = _broken("hang")
+COMES_TO_NOTHING: dict[str, tuple[Behaviour, Fails, str]] = {
+    "starttls-silence": (StallAt(Stage.STARTTLS), HANGS, "The server does not answer STARTTLS"),
     "handshake-silence": (
         StallAt(Stage.HANDSHAKE),
-        "silence",
+        HANGS,
         "After the 220 the server does nothing more",
     ),
     "alert": (
         SendAt(Stage.HANDSHAKE, FATAL_INTERNAL_ERROR, close=True),
-        "failed",
+        FAILED,
         "After the 220 the server says by alert that its TLS is broken",
     ),
 }
+"""What comes in place of a handshake."""
 ODD_HANDSHAKES: dict[Handshake, tuple[Rule, str]] = {
     Handshake.NO_COMMON_CIPHER: (P317, "The server has no cipher in common with anybody"),
     Handshake.CLIENT_DEMANDED_1_2: (
@@ -127,7 +115,7 @@ ODD_HANDSHAKES: dict[Handshake, tuple[Rule, str]] = {
 BREAKS: dict[str, tuple[Action, Expectation, str]] = {
     "closed": (HangUp(), _broken("closed"), "closes"),
     "reset": (HangUp(reset=True), _broken("reset"), "resets the connection"),
-    "hang": (Stall(), _broken("hang"), "falls silent"),
+    "hang": (Stall(), HANGS, "falls silent"),
     "garbage": (Send(NO_TLS * 40), FAILED, "goes on in clear text"),
 }
 """What a server does in the middle of its first flight."""
@@ -307,14 +295,14 @@ SCENARIOS = around(
         *(
             Scenario(
                 id=f"tls.{name}.under-{setting}",
-                title=f"{words}, and TLS is {'demanded' if by else 'only a wish'}",
-                rule=P318 if by and manner == "silence" else P317 if by else OPPORTUNISTIC,
+                title=f"{words}, under {setting}",
+                rule=P318 if failure is HANGS else P317,
                 hosts=(Host(behaviours=(behaviour,)),),
                 connector=Connector(tls=setting),
-                expect=BY_MANNER[setting][manner],
+                expect=failure if setting is Tls.ENCRYPT else _or_in_clear(failure),
             )
-            for name, (behaviour, manner, words) in COMES_TO_NOTHING.items()
-            for setting, by in ((Tls.ENCRYPT, True), (Tls.NONE, False))
+            for name, (behaviour, failure, words) in COMES_TO_NOTHING.items()
+            for setting in (Tls.ENCRYPT, Tls.NONE)
         ),
         *(
             Scenario(
@@ -332,7 +320,7 @@ SCENARIOS = around(
             title="After the 220 the server closes, and TLS is only a wish",
             rule=OPPORTUNISTIC,
             hosts=(Host(behaviours=(CutAt(Stage.HANDSHAKE),)),),
-            expect=BY_MANNER[Tls.NONE]["closed"],
+            expect=_or_in_clear(_broken("closed")),
         ),
         Scenario(
             id="tls.handshake-late.under-domain",

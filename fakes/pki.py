@@ -51,7 +51,7 @@ MANY, TOO_MANY = 1000, 6000
 """Names: some 30 thousand octets, and some 170 thousand. Libraries have limits in between, as
 OpenSSL has 100 thousand (SSL_CTX_set_max_cert_list(3))."""
 DEPTH = 12
-"""Intermediates in a deep chain; Postfix follows nine (smtp_tls_scert_verifydepth)."""
+"""Intermediates in a deep chain; there are agents that follow nine by default."""
 _NOBODY_KNOWS = ObjectIdentifier("2.999.1")
 """Below the arc for examples (ITU-T X.660)."""
 

@@ -10,8 +10,9 @@ behaviours are asked (`model.smtp.decide`) and the action is carried out in one 
 which knows no sockets.
 
 States of a session: reading commands -> reading a body -> reading commands ...; at any time
-idle (waiting, or silent for good: octets are kept, and noted as heard) or over. TLS is put below
-it by `Secured`, and its octets then come the same way.
+idle (waiting, or silent for good: octets are kept, and noted as heard) or over. After the 220 to
+STARTTLS it is shaking hands: what comes is TLS, and no lines are looked for in it. TLS is put
+below it by `Secured`, and its octets then come the same way.
 
 What holds always: every line heard, everything done and every message stored is told to the
 witness before the agent can react to it; a connection that ends is told exactly once; a command

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from model.behaviours import (
+    BreakHandshake,
     CutAt,
     CutBody,
     Fragment,
@@ -14,6 +15,7 @@ from model.behaviours import (
     HalfReply,
     ImplicitTls,
     InBody,
+    InClear,
     KeepThenCut,
     KeepThenStall,
     Late,
@@ -50,10 +52,12 @@ USUAL: dict[Stage, Say | Listen | Negotiate] = {
 }
 
 
-def moment(stage: Stage, visit: int = 1, octets: int = 0, carried: int = 0) -> Moment:
+def moment(
+    stage: Stage, visit: int = 1, octets: int = 0, carried: int = 0, tls: bool = False
+) -> Moment:
     """A moment with what a blameless host would do."""
     usual = USUAL.get(stage, Say("250 OK"))
-    return Moment(stage, visit, usual, octets=octets, carried=carried)
+    return Moment(stage, visit, usual, tls, octets=octets, carried=carried)
 
 
 ACTING: list[tuple[Behaviour, Moment, object]] = [
@@ -97,6 +101,8 @@ ACTING: list[tuple[Behaviour, Moment, object]] = [
         Say("552 no"),
     ),
     (SizeLimit(99, "552 no"), moment(Stage.DOT, octets=100), Say("552 no")),
+    (InClear(CutAt(Stage.MAIL)), moment(Stage.MAIL), HangUp()),
+    (BreakHandshake(9, HangUp()), moment(Stage.HANDSHAKE), Negotiate(9, HangUp())),
 ]
 
 IDLE: list[tuple[Behaviour, Moment]] = [
@@ -126,6 +132,9 @@ IDLE: list[tuple[Behaviour, Moment]] = [
     (SizeLimit(99), replace(moment(Stage.MAIL), line="MAIL FROM:<a@b> SIZE=99")),
     (SizeLimit(99), moment(Stage.DOT, octets=99)),
     (SizeLimit(99), moment(Stage.BODY, octets=100)),
+    (InClear(CutAt(Stage.MAIL)), moment(Stage.MAIL, tls=True)),
+    (BreakHandshake(9, HangUp()), moment(Stage.STARTTLS)),
+    (BreakHandshake(9, HangUp(), times=1), moment(Stage.HANDSHAKE, visit=2)),
 ]
 
 

@@ -37,6 +37,7 @@ def test_places_and_timers() -> None:
     assert macros(rendered()["exim4.conf"]) == {
         "LAB_WORK": "/srv/lab",
         "LAB_CA_FILE": "/srv/lab/ca.pem",
+        "LAB_CRL_FILE": "/srv/lab/crl.pem",
         "LAB_PORT": "2525",
         "LAB_CONNECT": "3s",
         "LAB_REPLY": "5s",

@@ -129,6 +129,9 @@ def test_what_is_unsupported_says_why() -> None:
     smart = CATALOGUE["dns.smart-host.servfail"]
     strict = CATALOGUE["tls.valid.under-encrypt"]
     icmp = CATALOGUE["connect.prohibited"]
+    revoked = CATALOGUE["certificate.revoked.under-certificate"]
+    unseen = CATALOGUE["certificate.revoked.under-encrypt"]
+    blind: Any = SomeTarget(frozenset(Capability) - {Capability.CHECKS_REVOCATION})
 
     assert "smart hosts" in unsupported(smart, bare, sealed=True)
     assert "TLS" in unsupported(strict, bare, sealed=True)
@@ -138,6 +141,9 @@ def test_what_is_unsupported_says_why() -> None:
     )
     assert "no way ever leads" in unsupported(far, able, sealed=False)
     assert not any(unsupported(s, able, sealed=True) for s in (smart, strict, icmp, far))
+    assert "revocation lists" in unsupported(revoked, blind, sealed=True)
+    assert unsupported(unseen, blind, sealed=True) == ""
+    assert not any(unsupported(s, able, sealed=True) for s in (smart, strict, icmp, revoked))
 
 
 def test_shards_are_stable_and_the_marked_go_where_they_are_marked_for() -> None:

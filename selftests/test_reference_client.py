@@ -1,6 +1,7 @@
 """The reference agent's courier against small real servers on loopback."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 import ssl
@@ -424,6 +425,59 @@ def test_a_refused_starttls_ends_in_clear_on_the_same_session(certificates: Cert
     assert peer.connections == 1
     strict = Peer({"STARTTLS": "454 no"}, certificates.leaf())
     assert kinds(deliver(strict, setting=Tls.ENCRYPT)) == (Stage.STARTTLS, Kind.TLS_REFUSED)
+
+
+def test_any_2yz_starts_tls(certificates: Certificates) -> None:
+    class Odd(Peer):
+        def _say(self, writer: asyncio.StreamWriter, verb: str, usual: str) -> bool:
+            return super()._say(writer, verb, "250 go" if verb == "STARTTLS" else usual)
+
+    peer = Odd(certificate=certificates.leaf())
+    assert isinstance(deliver(peer, setting=Tls.ENCRYPT)["u@d.test"], Sent)
+
+
+def test_after_a_421_to_starttls_the_session_is_over(certificates: Certificates) -> None:
+    peer = Peer({"STARTTLS": "421 going down"}, certificates.leaf())
+    assert isinstance(deliver(peer)["u@d.test"], Sent)
+    assert peer.connections == 2
+
+
+def test_replies_put_behind_the_220_are_void(certificates: Certificates) -> None:
+    class Injected(Peer):
+        def _say(self, writer: asyncio.StreamWriter, verb: str, usual: str) -> bool:
+            more = "\r\n250 SIZE 1\r\n550 no" if verb == "STARTTLS" else ""
+            return super()._say(writer, verb, usual + more)
+
+    peer = Injected(certificate=certificates.leaf())
+    assert isinstance(deliver(peer, setting=Tls.ENCRYPT)["u@d.test"], Sent)
+
+
+def test_a_refusal_after_the_handshake_is_one_of_the_handshake(
+    certificates: Certificates,
+) -> None:
+    class Demanding(Peer):
+        async def _start_tls(self, writer: asyncio.StreamWriter) -> None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificates.leaf().configure_cert(context)
+            context.load_verify_locations(certificates.file)
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            loop = asyncio.get_running_loop()
+            plain = writer.get_extra_info("socket").dup()
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            await loop.run_in_executor(None, _refuse, context, plain)
+
+    peer = Demanding(certificate=certificates.leaf())
+    found = failure(deliver(peer, setting=Tls.ENCRYPT))
+    assert (found.stage, found.kind) == (Stage.HANDSHAKE, Kind.TLS_FAILED)
+    assert "certificate required" in found.detail.lower().replace("_", " ")
+
+
+def _refuse(context: ssl.SSLContext, plain: socket.socket) -> None:
+    """Shake hands on a blocking socket, so that OpenSSL's alert is sent."""
+    plain.setblocking(True)
+    with contextlib.suppress(ssl.SSLError), plain:
+        context.wrap_socket(plain, server_side=True).close()
 
 
 @pytest.mark.parametrize(
