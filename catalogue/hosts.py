@@ -21,8 +21,6 @@ from model.behaviours import (
     CutAt,
     CutBody,
     KeepThenCut,
-    Late,
-    Quota,
     Reply,
     SendAt,
     StallAt,
@@ -645,9 +643,11 @@ SCENARIOS = around(
         ),
         Scenario(
             id="hosts.quota.overflow",
-            title="What is too much for the first host goes to the second at once",
+            title="The first host takes one connection and no more: the others go to the second",
             rule=TOO_MANY,
-            hosts=_first(Host(behaviours=(Quota(1), Late(Stage.GREETING, 0.4)))),
+            hosts=_first(
+                Host(behaviours=(Reply(Stage.GREETING, BUSY, close=True, since=2),)),
+            ),
             mail=Mail(messages=4),
             expect=Delivers("mx1", others=("mx2",)),
             spread=("mx1", "mx2"),
