@@ -111,6 +111,9 @@ SERVICES: dict[str, tuple[tuple[Action, ...], Fails, str]] = {
 }
 """What else may listen at the port: what it says first, and then to each line."""
 
+SHORT = Reply(Stage.GREETING, "220 mx1 ESMTP")
+"""Fifteen octets with its CRLF, so that the shares of the time-out between them can be told."""
+
 TOO_BUSY = "421 4.7.0 Too many connections"
 QUOTA = Fails(Cause(Failure.CANNOT_CONNECT, "service-unavailable"), TOO_BUSY)
 SLOWLY = Late(Stage.GREETING, 0.4)
@@ -358,14 +361,14 @@ SCENARIOS = around(
             id="connect.banner.trickled",
             title="The greeting comes octet by octet, but in time",
             rule=PER_COMMAND,
-            hosts=(Host(behaviours=(Fragment(Stage.GREETING, piece=1, pause=0.01),)),),
+            hosts=(Host(behaviours=(SHORT, Fragment(Stage.GREETING, piece=1, pause=0.035))),),
             expect=Delivers(),
         ),
         Scenario(
             id="connect.banner.trickled-too-late",
             title="The greeting comes octet by octet, each in time, but all of it too late",
             rule=PER_COMMAND,
-            hosts=(Host(behaviours=(Fragment(Stage.GREETING, piece=1, pause=0.04),)),),
+            hosts=(Host(behaviours=(SHORT, Fragment(Stage.GREETING, piece=1, pause=0.1))),),
             expect=AnyOf(HANG, Delivers()),
         ),
         Scenario(

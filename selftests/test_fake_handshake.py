@@ -13,7 +13,7 @@ import pytest
 
 from fakes.pki import Pki
 from fakes.smtp import MailHost
-from model.behaviours import BreakHandshake, InClear, InTls, Late, Reply, SendAt, TlsAtOnce
+from model.behaviours import BreakHandshake, ImplicitTls, InClear, InTls, Late, Reply, SendAt
 from model.events import Accepted, Did, Encrypted, Heard, TlsFailed
 from model.smtp import Behaviour, HangUp, Send, Stage, Stall
 from model.tls import Flaw, Handshake
@@ -232,7 +232,7 @@ def test_tls_at_once_waits_for_a_handshake_and_greets_within(pki: Pki) -> None:
         return b""
 
     async def body() -> None:
-        async with host(pki, TlsAtOnce()) as notes:
+        async with host(pki, ImplicitTls()) as notes:
             await asyncio.to_thread(silence)
             await asyncio.to_thread(implicit)
             stored = await notes.told(Accepted)

@@ -21,7 +21,7 @@ from targets.reference.config import Config
 from targets.reference.courier import Courier
 from targets.reference.dial import is_prohibition, kind_of
 from targets.reference.dialect import Dialect
-from targets.reference.outcome import Failure, Kind, Outcome, Sent, Stage
+from targets.reference.outcome import DnsProblem, Failure, Kind, Outcome, Sent, Stage
 from targets.reference.policy import Policy
 from targets.reference.resolver import DnsFailure, Resolver
 from targets.reference.tls import Contexts
@@ -332,6 +332,22 @@ def test_who_was_taken_is_not_sent_to_the_next_address() -> None:
     assert all(isinstance(outcome, Sent) for outcome in outcomes.values())
     asked = [line.partition("<")[2][:1] for line in peer.lines if line.startswith("RCPT")]
     assert asked == ["a", "b", "b"]
+
+
+def test_a_name_without_address_does_not_hide_what_a_server_did() -> None:
+    class Lost(Names):
+        async def addresses(self, name: str) -> tuple[str, ...] | DnsFailure:
+            return DnsFailure(name, DnsProblem.NONEXISTENT) if name == "lost.test" else self.ips
+
+    async def scene(*smart_hosts: str) -> Failure:
+        config = Config(("127.0.0.1", 1), 1, "none", TIMERS)
+        courier = Courier(config, Lost(), Policy(), Contexts("none"))
+        route = Route("d.test", smart_hosts, Tls.NONE, NAME, 1.0)
+        return failure(dict(await courier.deliver("s@home.test", ("u@d.test",), BODY, route)))
+
+    assert asyncio.run(scene(NAME, "lost.test")).kind is Kind.REFUSED
+    assert asyncio.run(scene("lost.test", NAME)).kind is Kind.REFUSED
+    assert asyncio.run(scene("lost.test")).kind is Kind.DNS
 
 
 def test_without_starttls_mail_leaves_in_clear_only_where_it_may() -> None:

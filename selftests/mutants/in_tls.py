@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import warnings
+from collections.abc import Sequence
 from functools import cached_property
 
 from model.tls import Tls
@@ -130,9 +131,9 @@ class _Nostalgic(Session):
         await super().hello()
         self.sized = self.sized or self.offers("size")
 
-    def _body_type(self, content: bytes) -> str:
+    def _parameters(self, addresses: Sequence[str], content: bytes) -> str:
         size = f" SIZE={len(content)}" if self.sized else ""
-        return size + super()._body_type(content)
+        return size + super()._parameters(addresses, content)
 
 
 class _OldCapabilities(Courier):
