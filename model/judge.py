@@ -81,7 +81,7 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
     laws = [law for law, state in holds.items() if state is Holds.BROKEN]
     if laws:
         observed += " [breaks " + ", ".join(laws) + "]"
-    unmet = unmet_faults(scenario, trace)
+    unmet = unmet_faults(scenario, trace, astray=bool(wrongs))
     hasty = _too_hasty(trace)
     advised = bool(hasty) and not (wrongs or unmet)
     if hasty:
@@ -338,8 +338,11 @@ def _in_full(fate: str, report: Report | None) -> str:
     return f"{fate}: {report.text}" if report and report.text else fate
 
 
-def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
-    """The faults of the scenario that the trace has no sign of."""
+def unmet_faults(scenario: Scenario, trace: Trace, astray: bool = False) -> list[str]:
+    """The faults of the scenario that the trace has no sign of.
+
+    Of a box every filter must have acted; once the agent has gone `astray`, any of them will do.
+    """
     unmet = []
     faulty = any(zone.faults for zone in scenario.all_zones)
     if faulty and not any(e.spoiled for e in trace.all(Asked)):
@@ -358,7 +361,7 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     if swallowing and not any(e.stage is Stage.DATA for e in _heard(trace, swallowing)):
         unmet.append("no body was sent into the black hole")
     boxed = [host for host in scenario.all_hosts if host.box and host.box.filters]
-    idle = [idle_filters(host, trace) for host in boxed]
+    idle = [_idle_filters(host, trace, astray) for host in boxed]
     if idle and all(idle):
         unmet.append(f"a box found nothing to do for {', '.join(idle[0])}")
     flawed = [host for host in scenario.all_hosts if _shows(host)]
@@ -375,12 +378,13 @@ def _heard(trace: Trace, hosts: set[str]) -> Iterator[Heard]:
     return (event for event in trace.all(Heard) if event.host in hosts)
 
 
-def idle_filters(host: Host, trace: Trace) -> list[str]:
+def _idle_filters(host: Host, trace: Trace, astray: bool) -> list[str]:
     """The filters that a host's box is there for, and that have not acted."""
+    wanted = [name_of(one) for one in host.box.filters] if host.box else []
     acted = {e.by for e in trace.all(Did) if e.host == host.name and e.spoiled}
-    return [
-        name for name in map(name_of, host.box.filters if host.box else ()) if name not in acted
-    ]
+    if astray and acted.intersection(wanted):
+        return []
+    return [name for name in wanted if name not in acted]
 
 
 def _shows(host: Host) -> bool:

@@ -56,7 +56,7 @@ from model.smtp import Say, Stage
 from model.tls import Flaw
 from model.verdict import Verdict
 from selftests.test_lab_parts import SomeRoom
-from selftests.worlds import connected, queued, said, stored, trace
+from selftests.worlds import RECIPIENT, connected, deferred, queued, said, stored, trace
 
 EHLO = b"250-mx1\r\n250-SIZE 1000\r\n250-STARTTLS\r\n250 HELP\r\n"
 DROP, RESET = End(Manner.DROPPED), End(Manner.RESET)
@@ -217,10 +217,11 @@ def did(by: str, spoiled: bool = True) -> Did:
     return Did(0.6, "mx1", 1, Stage.EHLO, "250 mx1", spoiled, by)
 
 
-def verdict(box: Box, *events: Event) -> tuple[Verdict, str]:
-    """The verdict on healthy mail through a box."""
+def verdict(box: Box, *events: Event, lost: bool = False) -> tuple[Verdict, str]:
+    """The verdict on healthy mail through a box, or on mail that is put off for no reason."""
     scenario = Scenario(id="x.y", title="t", rule=DELIVER, hosts=(Host(box=box),))
-    mail = (connected(), *events, stored(), said(State.DELIVERED, 250, "2.0.0"), queued())
+    arrived = (stored(), said(State.DELIVERED, 250, "2.0.0"), queued())
+    mail = (connected(), *events, *((deferred(), queued(RECIPIENT)) if lost else arrived))
     found = judge(scenario, trace(*mail), dialects.load("rfc"))
     return found.verdict, found.note
 
@@ -231,6 +232,14 @@ def test_a_box_that_finds_nothing_to_do_proves_nothing() -> None:
     assert verdict(box, did("MasksGreeting"), did("KillsOn"))[0] is Verdict.PASS
     found, note = verdict(box, did("MasksGreeting"))
     assert (found, note) == (Verdict.INCONCLUSIVE, "a box found nothing to do for KillsOn")
+
+
+def test_an_agent_that_goes_astray_early_is_not_excused_by_what_comes_later() -> None:
+    """It has met something of the box; if it has met nothing at all, nothing is proved."""
+    box = Box((MasksGreeting(), KillsOn(b"bad")))
+
+    assert verdict(box, did("MasksGreeting"), lost=True)[0] is Verdict.FAIL
+    assert verdict(box, did(""), lost=True)[0] is Verdict.INCONCLUSIVE
 
 
 def test_what_the_host_does_is_not_taken_for_the_box() -> None:
