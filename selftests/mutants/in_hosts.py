@@ -1,8 +1,7 @@
 """Mutants that the chapter hosts is there for."""
 
-import random
-from collections.abc import AsyncIterator, Sequence
-from typing import ClassVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, ClassVar
 
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
@@ -11,15 +10,20 @@ from targets.reference.agent import Agent, Parts
 from targets.reference.courier import Courier
 from targets.reference.outcome import Failure, Kind, Outcome, Server
 from targets.reference.policy import Policy
-from targets.reference.resolver import DnsFailure, Exchanger, NullMx, Resolver
+from targets.reference.resolver import DnsFailure, Exchanger, Resolver
 
 SCOPE = ("control.*", "hosts.*")
 
 
+def _by(records: Sequence[Exchanger], key: Callable[[Exchanger], Any]) -> list[Exchanger]:
+    """The records with other preferences: their rank by a key."""
+    ranks = sorted({key(record) for record in records})
+    return [Exchanger(ranks.index(key(record)), record.host) for record in records]
+
+
 class _ByText(Resolver):
-    def order(self, records: Sequence[Exchanger]) -> tuple[str, ...]:
-        shuffled = random.sample(records, len(records))
-        return tuple(r.host for r in sorted(shuffled, key=lambda r: str(r.preference)))
+    def order(self, records: Sequence[Exchanger]) -> Any:
+        return super().order(_by(records, lambda r: str(r.preference)))
 
 
 class PreferenceIsText(Agent):
@@ -29,12 +33,8 @@ class PreferenceIsText(Agent):
 
 
 class _Signed(Resolver):
-    def order(self, records: Sequence[Exchanger]) -> tuple[str, ...]:
-        def signed(record: Exchanger) -> int:
-            return record.preference - (1 << 16) * (record.preference >= 1 << 15)
-
-        shuffled = random.sample(records, len(records))
-        return tuple(r.host for r in sorted(shuffled, key=signed))
+    def order(self, records: Sequence[Exchanger]) -> Any:
+        return super().order(_by(records, lambda r: (r.preference + (1 << 15)) % (1 << 16)))
 
 
 class PreferenceIsSigned(Agent):
@@ -44,8 +44,8 @@ class PreferenceIsSigned(Agent):
 
 
 class _Unshuffled(Resolver):
-    def order(self, records: Sequence[Exchanger]) -> tuple[str, ...]:
-        return tuple(r.host for r in sorted(records, key=lambda r: (r.preference, r.host)))
+    def order(self, records: Sequence[Exchanger]) -> Any:
+        return super().order(_by(records, lambda r: (r.preference, r.host)))
 
 
 class NeverShuffles(Agent):
@@ -122,15 +122,15 @@ class SendsToAll(Agent):
 
 
 class _KeepsHosts(Resolver):
-    _kept: ClassVar[dict[str, tuple[str, ...]]] = {}
+    _kept: ClassVar[dict[str, Any]] = {}
 
-    async def mx_hosts(self, domain: str) -> tuple[str, ...] | DnsFailure | NullMx:
-        if domain in self._kept:
-            return self._kept[domain]
-        found = await super().mx_hosts(domain)
-        if isinstance(found, tuple):
+    async def mx_hosts(self, domain: str) -> Any:
+        if domain not in self._kept:
+            found = await super().mx_hosts(domain)
+            if not isinstance(found, tuple):
+                return found
             self._kept[domain] = found
-        return found
+        return self._kept[domain]
 
 
 class KeepsItsHosts(Agent):
