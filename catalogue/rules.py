@@ -156,7 +156,7 @@ LONE_DOT = Rule(
     "RFC 2920",
     "3.1",
     MUST,
-    "a 354 without a recipient, sent ahead, is answered by a dot alone, and nobody has the mail",
+    "a 354 may come although no recipient was taken: then nothing is sent but a dot alone",
 )
 LIMITS = Rule(
     "RFC 9422", "4.2", SHOULD, "a client keeps to RCPTMAX; one that does not know it meets 452"
@@ -175,9 +175,3 @@ UNICODE_SENT = Rule("RFC 6531", "3.4", MUST, "with SMTPUTF8 it is sent, and MAIL
 NO_DSN_UNASKED = Rule(
     "RFC 3461", "4.1", MUST, "no notification of success is sent unless it was asked for"
 )
-
-
-def provider(document: str, section: str) -> Rule:
-    """What a provider's own page of codes is cited for."""
-    words = "the class of the reply says if the mail is kept, and its words are passed on"
-    return Rule(document, section, MUST, words)
