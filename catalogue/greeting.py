@@ -40,7 +40,7 @@ from model.tls import Tls
 BUSY = "421 4.3.2 Service not available"
 CLOSED_TO_YOU = "554 5.7.1 No SMTP service here"
 UNKNOWN = "502 5.5.2 Error: command not recognized"
-MOST = 1 << 23
+MOST = 1 << 22
 """Octets of a reply that does not end."""
 
 VIOLATION = Fails(Cause(Failure.CANNOT_CONNECT, "protocol-violation"))

@@ -1,18 +1,19 @@
 """Other codes: the server answers, and its answer is passed on.
 
-The grid is a table of what hosts say at each stage, code by code; the first digit decides (RFC
-5321 section 4.2.1), and the table says what the code means there. Around it: what lasts a while
-only, recipients that fare differently, replies that are none or contradict themselves, texts that
-are meant to be shown, and the wording of large providers.
+The grid of codes by stage is `catalogue/codes.py`, the wording of large providers
+`catalogue/providers.py`. Here is what is about the way of answering: what lasts a while only,
+recipients that fare differently, replies that are none or contradict themselves, texts that are
+meant to be shown, and what a host does not offer.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
 
+from catalogue.codes import GRID, TO
 from catalogue.control import around
+from catalogue.providers import PROVIDERS
 from catalogue.rules import (
     ANY_TEXT,
-    AUTHENTICATION,
     BASIC_CODE,
     BOGUS_CODE,
     EIGHT_BITS,
@@ -26,13 +27,11 @@ from catalogue.rules import (
     LONG_LINE,
     MANY_LINES,
     NO_DSN_UNASKED,
-    NO_MAIL_HERE,
     NOT_A_REPLY,
     NULL_SENDER,
     ONE_REPLY,
     OTHER,
     OUT_OF_RANGE,
-    PARAMETERS,
     PERMANENT,
     REPLY_LINE,
     RETRY,
@@ -42,7 +41,6 @@ from catalogue.rules import (
     UNICODE,
     UNICODE_SENT,
     WRONG_PLACE,
-    provider,
 )
 from model.behaviours import (
     Flood,
@@ -70,222 +68,8 @@ CLOSED = Fails(Cause(Failure.CLOSED_ABRUPTLY, "closed"))
 TOO_LARGE = Fails(Cause(Failure.MESSAGE_UNSUITABLE, "too-large"))
 NOT_CONVERTIBLE = Fails(Cause(Failure.MESSAGE_UNSUITABLE, "not-convertible"))
 
-MOST = 1 << 23
+MOST = 1 << 22
 """Octets of a reply that does not end."""
-TO = {Stage.MAIL: "MAIL", Stage.RCPT: "RCPT", Stage.DATA: "DATA", Stage.DOT: "the final dot"}
-
-Cells = tuple[tuple[str, str], tuple[str, str], tuple[str, str], tuple[str, str]]
-GRID: dict[str, tuple[Rule, Cells]] = {
-    "421": (
-        GOING_DOWN,
-        (
-            ("it goes down for maintenance, and closes", "4.3.2 System going down"),
-            ("too much has come for this mailbox, and it closes", "4.7.1 Excessive volume"),
-            ("it has lost patience, and closes", "4.4.2 mx1 Error: timeout exceeded"),
-            ("it runs out of memory, and closes", "Insufficient memory, closing connection"),
-        ),
-    ),
-    "430": (
-        FIRST_DIGIT,
-        (
-            ("it verifies senders first; a code in no list", "Sender is being verified"),
-            ("the mailbox is on the move; a code in no list", "4.2.0 Mailbox is being moved"),
-            ("it is not ready yet; a code in no list", "Store is being mounted"),
-            ("it cannot store now; a code in no list", "4.2.0 Store is not available"),
-        ),
-    ),
-    "450": (
-        TRANSIENT,
-        (
-            ("it cannot look the sender's domain up", "4.1.8 Sender domain not found"),
-            ("the mailbox is busy", "4.2.1 Mailbox busy"),
-            ("its policy is not now", "4.7.1 Service currently unavailable by policy"),
-            ("it wants to think about the content", "4.7.0 Content under inspection"),
-        ),
-    ),
-    "451": (
-        TRANSIENT,
-        (
-            ("it has a local error", "4.3.0 Try again later"),
-            ("its directory does not answer", "Temporary local problem - please try later"),
-            ("it is not accepting content now", "4.3.2 Not now"),
-            ("its virus scanner does not answer", "4.7.1 Service unavailable - try again later"),
-        ),
-    ),
-    "452": (
-        TRANSIENT,
-        (
-            ("its disk is full", "4.3.1 Insufficient system storage"),
-            ("the mailbox is full for now", "4.2.2 Mailbox is over quota"),
-            ("there is no room for content", "Requested action not taken: no system storage"),
-            ("the content did not fit", "4.3.1 Insufficient system storage"),
-        ),
-    ),
-    "453": (
-        FIRST_DIGIT,
-        (
-            ("it is not accepting messages", "4.3.2 Incapable of accepting messages now"),
-            ("no mail is waiting, as if this were ATRN", "You have no mail"),
-            ("it is not accepting messages any more", "4.3.2 System not accepting messages"),
-            ("the session has lasted too long", "4.3.2 Session open for too long"),
-        ),
-    ),
-    "454": (
-        AUTHENTICATION,
-        (
-            ("it cannot authenticate anybody now", "4.7.0 Temporary authentication failure"),
-            ("it does not relay for now", "4.7.1 Relay access denied"),
-            ("it cannot have TLS now", "TLS not available due to temporary reason"),
-            ("it could not verify the client", "4.7.0 Temporary authentication failure"),
-        ),
-    ),
-    "455": (
-        PARAMETERS,
-        (
-            ("it cannot do the parameters now", "4.5.4 Unable to accommodate parameters"),
-            ("it says so of too many recipients", "4.5.3 Too many recipients."),
-            ("it cannot do them after all", "Server unable to accommodate parameters"),
-            ("it could not look a policy up", "4.7.0 DMARC policy lookup failed"),
-        ),
-    ),
-    "500": (
-        PERMANENT,
-        (
-            ("it has not understood", "5.5.2 Syntax error, command unrecognized"),
-            ("the line is too long for it", "5.5.2 Line too long"),
-            ("it knows no DATA", '5.5.1 Command unrecognized: "DATA"'),
-            ("a line of the content is too long for it", "Line too long"),
-        ),
-    ),
-    "501": (
-        PERMANENT,
-        (
-            ("the sender's address is malformed", "5.1.7 Bad sender address syntax"),
-            ("the recipient's address is malformed", "5.1.3 Bad recipient address syntax"),
-            ("it has seen an argument to DATA", "5.5.4 Syntax: DATA"),
-            ("the header is malformed", "Syntax error in parameters or arguments"),
-        ),
-    ),
-    "502": (
-        PERMANENT,
-        (
-            ("it has no MAIL", "5.5.1 Command not implemented"),
-            ("it has no relaying", "5.5.1 Relaying is not implemented"),
-            ("it has no DATA", "Command not implemented"),
-            ("it cannot do what the content asks for", "5.5.1 Not implemented"),
-        ),
-    ),
-    "503": (
-        PERMANENT,
-        (
-            ("it believes to be in a transaction", "5.5.1 Error: nested MAIL command"),
-            ("it has forgotten the sender", "5.5.1 Error: need MAIL command"),
-            ("it has forgotten the recipients", "5.5.1 Error: need RCPT command"),
-            ("it has lost its place", "Bad sequence of commands"),
-        ),
-    ),
-    "504": (
-        PERMANENT,
-        (
-            ("it cannot do a parameter", "5.5.4 Command parameter not implemented"),
-            ("it wants a full name in EHLO", "5.5.2 Helo command rejected: need FQDN"),
-            ("it has found a parameter", "Command parameter not implemented"),
-            ("it lacks a security feature", "5.7.4 Security features not supported"),
-        ),
-    ),
-    "521": (
-        NO_MAIL_HERE,
-        (
-            ("it takes no mail at all", "5.3.2 Host does not accept mail"),
-            ("the mailbox takes no mail", "5.2.1 Mailbox does not accept mail"),
-            ("it has blocked the client meanwhile", "5.7.1 Service unavailable; blocked"),
-            ("it remembers that it takes no mail", "mx1 does not accept mail"),
-        ),
-    ),
-    "530": (
-        AUTHENTICATION,
-        (
-            ("it wants a login", "5.7.57 Client not authenticated to send mail"),
-            ("it wants a login for this recipient", "SMTP authentication is required."),
-            ("it wants TLS first, and says so late", "5.7.0 Must issue a STARTTLS command first"),
-            ("it wants a login after all", "5.7.0 Authentication required"),
-        ),
-    ),
-    "535": (
-        AUTHENTICATION,
-        (
-            ("nobody has logged in, and it failed", "5.7.8 Authentication credentials invalid"),
-            ("it has heard of AUTH", "Authentication not allowed on IBSMTP Servers. IB401"),
-            ("it is not convinced", "5.7.3 Authentication unsuccessful"),
-            ("basic authentication is off", "5.7.139 Authentication unsuccessful"),
-        ),
-    ),
-    "550": (
-        PERMANENT,
-        (
-            ("it does not want the sender", "5.7.1 Sender not wanted"),
-            ("there is no such user", "5.1.1 No such user"),
-            ("it prohibits content", "Administrative prohibition"),
-            ("it has looked at the content", "5.7.1 Content rejected"),
-        ),
-    ),
-    "551": (
-        PERMANENT,
-        (
-            ("the sender is none of its users", "5.7.1 Sender is not local"),
-            ("the user is elsewhere", "5.1.6 User not local; please try <user@elsewhere.example>"),
-            ("it does not relay", "5.7.1 We do not relay"),
-            ("the user turns out to be elsewhere", "User not local"),
-        ),
-    ),
-    "552": (
-        PERMANENT,
-        (
-            ("the message is announced too large", "5.3.4 Message size exceeds fixed limit"),
-            ("too many recipients, to be taken as 452", "5.5.3 Too many recipients"),
-            ("the storage is used up", "Requested mail action aborted: exceeded storage"),
-            ("the message was too large", "5.3.4 Error: message file too big"),
-        ),
-    ),
-    "553": (
-        PERMANENT,
-        (
-            ("the sender's domain does not exist", "5.1.8 Domain of sender does not exist"),
-            ("the domain is not its own, as qmail says it", "not in my list (#5.7.1)"),
-            ("the sender may not use the address", "5.7.1 Sender address rejected: not owned"),
-            ("the address in From is not allowed", "Mailbox name not allowed"),
-        ),
-    ),
-    "554": (
-        PERMANENT,
-        (
-            ("the client is on a block list", "5.7.1 Client host blocked using zen.spamhaus.org"),
-            ("it does not relay", "5.7.1 Relay access denied"),
-            ("it counts no recipients", "5.5.1 Error: no valid recipients"),
-            ("the transaction failed", "Transaction failed"),
-        ),
-    ),
-    "555": (
-        PARAMETERS,
-        (
-            ("it does not know a parameter", "5.5.4 Unsupported option: SIZE"),
-            ("it does not know a parameter, as qmail says it", "syntax error (#5.5.4)"),
-            ("it thinks of parameters late", "5.5.4 Parameters not recognized"),
-            ("it has found bad syntax", "5.5.2 Syntax error, goodbye"),
-        ),
-    ),
-    "556": (
-        NO_MAIL_HERE,
-        (
-            ("the sender's domain takes no mail", "5.7.27 Sender address has null MX"),
-            ("the recipient's domain takes no mail", "5.1.10 Recipient address has null MX"),
-            ("the domain takes no mail after all", "Domain does not accept mail"),
-            ("it has found out that the domain takes no mail", "5.1.10 Domain has null MX"),
-        ),
-    ),
-}
-"""By code: the rule, and for MAIL, RCPT, DATA and the dot what the code means there, and a text."""
-
 AS_452 = "452 4.5.3 Too many recipients"
 """What a client makes of a 552 to RCPT."""
 
@@ -466,229 +250,6 @@ LONG: dict[str, tuple[str, Rule, bytes, bool]] = {
     "1-mb": ("of 1 MB in one line", LONG_LINE, b"550 5.1.1 " + b"x" * 1048564 + b"\r\n", False),
 }
 """How long a 550 to RCPT may be: how, the rule, the octets, and whether it must be read."""
-
-GMAIL = provider("Google Workspace Help", "SMTP errors and codes")
-YAHOO = provider("Yahoo Sender Hub", "SMTP error codes")
-OUTLOOK = provider("Outlook.com Postmaster", "Troubleshooting")
-EXCHANGE = provider("Exchange Online", "Email non-delivery reports")
-ICLOUD = provider("Apple Support", "Postmaster information for iCloud Mail")
-GMX = provider("GMX Postmaster", "Error messages")
-SPAMHAUS = provider("Spamhaus", "DNSBL usage FAQ")
-MIMECAST = provider("Mimecast", "SMTP error codes")
-COX = provider("Cox", "Email error codes")
-GODADDY = provider("GoDaddy Help", "Email bounceback error codes")
-
-PROVIDERS: dict[str, tuple[Rule, Stage, str, str]] = {
-    "gmail.rate": (
-        GMAIL,
-        Stage.DOT,
-        (
-            "421-4.7.28 Gmail has detected an unusual rate of mail originating from your IP\n"
-            "421-4.7.28 address. Mail sent from it has been temporarily rate limited.\n"
-            "421 4.7.28 See Email sender guidelines - gsmtp"
-        ),
-        "unusual rate",
-    ),
-    "gmail.too-quickly": (
-        GMAIL,
-        Stage.RCPT,
-        (
-            "450-4.2.1 The user you are trying to contact is receiving mail too quickly.\n"
-            "450 4.2.1 Please resend your message at a later time. - gsmtp"
-        ),
-        "too quickly",
-    ),
-    "gmail.over-quota": (
-        GMAIL,
-        Stage.RCPT,
-        (
-            "452-4.2.2 The recipient's inbox is out of storage space. Please direct the\n"
-            "452 4.2.2 recipient to the help pages. - gsmtp"
-        ),
-        "out of storage",
-    ),
-    "gmail.unknown": (
-        GMAIL,
-        Stage.RCPT,
-        (
-            "550-5.1.1 The email account that you tried to reach does not exist. Please try\n"
-            "550 5.1.1 double-checking the address for typos. - gsmtp"
-        ),
-        "does not exist",
-    ),
-    "gmail.unauthenticated": (
-        GMAIL,
-        Stage.DOT,
-        (
-            "550-5.7.26 This mail has been blocked because the sender is unauthenticated.\n"
-            "550 5.7.26 Gmail requires SPF or DKIM. - gsmtp"
-        ),
-        "unauthenticated",
-    ),
-    "gmail.size": (
-        GMAIL,
-        Stage.DOT,
-        "552-5.2.3 Your message exceeded Google's message size limits.\n552 5.2.3 - gsmtp",
-        "size limits",
-    ),
-    "yahoo.tss04": (
-        YAHOO,
-        Stage.MAIL,
-        (
-            "421 4.7.0 [TSS04] Messages from 192.0.2.25 temporarily deferred due to unexpected "
-            "volume or user complaints - 4.16.55.1"
-        ),
-        "[TSS04]",
-    ),
-    "yahoo.tss09": (
-        YAHOO,
-        Stage.MAIL,
-        (
-            "553 5.7.2 [TSS09] All messages from 192.0.2.25 will be permanently deferred; "
-            "Retrying will NOT succeed."
-        ),
-        "[TSS09]",
-    ),
-    "yahoo.policy": (
-        YAHOO,
-        Stage.DOT,
-        "554 5.7.9 Message not accepted for policy reasons.",
-        "policy reasons",
-    ),
-    "yahoo.no-account": (
-        YAHOO,
-        Stage.DOT,
-        "554 delivery error: dd This user doesn't have a yahoo.com account (user@yahoo.com)",
-        "doesn't have a yahoo.com account",
-    ),
-    "outlook.s3140": (
-        OUTLOOK,
-        Stage.MAIL,
-        (
-            "550 5.7.1 Unfortunately, messages from [192.0.2.25] weren't sent. Please contact your "
-            "Internet service provider since part of their network is on our block list (S3140)."
-        ),
-        "S3140",
-    ),
-    "outlook.rate": (
-        OUTLOOK,
-        Stage.MAIL,
-        (
-            "421 RP-001 The mail server IP connecting to Outlook.com server has exceeded the rate "
-            "limit allowed."
-        ),
-        "RP-001",
-    ),
-    "outlook.unavailable": (
-        OUTLOOK,
-        Stage.RCPT,
-        "550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302).",
-        "mailbox unavailable",
-    ),
-    "exchange.busy": (
-        EXCHANGE,
-        Stage.RCPT,
-        "451 4.7.500 Server busy. Please try again later from [192.0.2.25]. (S77719)",
-        "S77719",
-    ),
-    "exchange.denied": (
-        EXCHANGE,
-        Stage.RCPT,
-        "550 5.4.1 Recipient address rejected: Access denied.",
-        "Access denied",
-    ),
-    "exchange.unknown": (
-        EXCHANGE,
-        Stage.RCPT,
-        "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
-        "RecipientNotFound",
-    ),
-    "exchange.regions": (
-        EXCHANGE,
-        Stage.RCPT,
-        "452 4.5.3 Recipients belong to multiple regions ATTR38",
-        "ATTR38",
-    ),
-    "exchange.hops": (
-        EXCHANGE,
-        Stage.DOT,
-        "554 5.4.14 Hop count exceeded - possible mail loop ATTR34",
-        "ATTR34",
-    ),
-    "icloud.volume": (
-        ICLOUD,
-        Stage.RCPT,
-        "421 4.7.1 Messages to user@icloud.com deferred due to excessive volume. Try again later",
-        "excessive volume",
-    ),
-    "icloud.over-quota": (
-        ICLOUD,
-        Stage.RCPT,
-        "552 5.2.2 <user@icloud.com>: user is over quota",
-        "over quota",
-    ),
-    "icloud.cs01": (
-        ICLOUD,
-        Stage.DOT,
-        "550 5.7.1 [CS01] Message rejected due to local policy.",
-        "[CS01]",
-    ),
-    "icloud.dmarc": (
-        ICLOUD,
-        Stage.DOT,
-        "554 5.7.1 [HME1] This message was blocked for failing both SPF and DKIM checks",
-        "[HME1]",
-    ),
-    "gmx.unavailable": (
-        GMX,
-        Stage.RCPT,
-        (
-            "550-Requested action not taken: mailbox unavailable\n"
-            "550 For explanation visit postmaster.gmx.net/en/case?c=r0101"
-        ),
-        "c=r0101",
-    ),
-    "gmx.policy": (
-        GMX,
-        Stage.DOT,
-        (
-            "450-Requested mail action not taken: mailbox unavailable\n"
-            "450-Reject due to policy violations\n450 For explanation visit postmaster.gmx.net"
-        ),
-        "policy violations",
-    ),
-    "spamhaus": (
-        SPAMHAUS,
-        Stage.RCPT,
-        (
-            "554 5.7.1 Service unavailable; Client host [192.0.2.25] blocked using zen.spamhaus.org; "
-            "https://www.spamhaus.org/query/ip/192.0.2.25"
-        ),
-        "zen.spamhaus.org",
-    ),
-    "mimecast.greylisted": (
-        MIMECAST,
-        Stage.RCPT,
-        (
-            "451 Internal resources are temporarily unavailable - "
-            "https://community.mimecast.com/docs/DOC-1369#451 [aB1cD2]"
-        ),
-        "[aB1cD2]",
-    ),
-    "cox.dns": (
-        COX,
-        Stage.MAIL,
-        "421 cox.net CXDNS DNS check failure - try again later",
-        "CXDNS",
-    ),
-    "godaddy.recipients": (
-        GODADDY,
-        Stage.RCPT,
-        "452 This message contains too many recipients. Reduce the number and try again. IB605",
-        "IB605",
-    ),
-}
-"""By provider and reason: the page, the stage, the reply, and words an administrator looks for."""
 
 GOOD = ("250 2.1.5 Recipient OK", Delivers())
 BUSY_USER = ("450 4.2.1 Mailbox busy", _passed_on("450 4.2.1 Mailbox busy"))

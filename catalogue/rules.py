@@ -321,7 +321,7 @@ LONE_DOT = Rule(
     "RFC 2920",
     "3.1",
     MUST,
-    "a 354 without a recipient, sent ahead, is answered by a dot alone, and nobody has the mail",
+    "a 354 may come although no recipient was taken: then nothing is sent but a dot alone",
 )
 LIMITS = Rule(
     "RFC 9422", "4.2", SHOULD, "a client keeps to RCPTMAX; one that does not know it meets 452"
