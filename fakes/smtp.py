@@ -221,10 +221,10 @@ class Session(asyncio.Protocol):
         if self._deaf:
             return
         self._buffer += data
-        if self._idle:
-            self._note_ahead()
-        else:
+        if not self._idle:
             self._pump()
+        elif not self._in_body:
+            self._note_ahead()
 
     def drop(self) -> None:
         """End the connection because the lab ends."""
