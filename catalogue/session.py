@@ -357,7 +357,7 @@ IDLE: dict[str, tuple[str, Behaviour]] = {
         "says 421 and closes",
         SendAt(
             Stage.DOT,
-            b"250 2.0.0 Stored\r\n421 4.4.2 Idle for too long\r\n",
+            f"250 2.0.0 Stored\r\n{BYE}\r\n".encode(),
             close=True,
             times=1,
             takes=True,

@@ -245,10 +245,10 @@ class Session(asyncio.Protocol):
         self._buffer += data
         if self._shaking:
             return  # TLS, not lines: kept for a handshake that begins late
-        if self._idle:
-            self._note_ahead()
-        else:
+        if not self._idle:
             self._pump()
+        elif not self._in_body:
+            self._note_ahead()
 
     def drop(self) -> None:
         """End the connection because the lab ends."""

@@ -627,7 +627,13 @@ def test_what_else_a_host_may_do_in_the_body(pki: Pki, behaviour: Behaviour, hea
             assert not deeds(notes)
             client.writer.write(b"y" * 600 + b"\r\n")
             assert await client.reader.read() == heard
+            with contextlib.suppress(OSError):  # there may be nobody to take it
+                client.writer.write(b"QUIT\r\n")
+                await client.writer.drain()
+            client.writer.close()
+            await notes.told(Closed)
             assert [stage for stage, _ in deeds(notes)] == [Stage.BODY]
+            assert "QUIT" not in [e.line for e in notes.events if isinstance(e, Heard)]
             assert not any(isinstance(e, Accepted) for e in notes.events)
 
     run(body)
