@@ -80,13 +80,24 @@ class Inner(Session):
     """A session behind the box, with the number of the connection that the agent has."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Find the crossing by the address that it comes from."""
-        host = self.host
+        """The connection stands, or TLS has been established on it."""
+        if self._raw is not None or self._joins(transport):
+            super().connection_made(transport)
+
+    def _joins(self, transport: asyncio.BaseTransport) -> bool:
+        """Find the crossing by the address that it comes from; without one this is a stray."""
+        host, peer = self.host, transport.get_extra_info("peername")
         assert isinstance(host, Hidden)
-        if (crossing := host.coming.pop(transport.get_extra_info("peername"), None)) is not None:
-            self.conn = crossing.conn
-            host.joined[crossing.conn] = crossing
-        super().connection_made(transport)
+        assert isinstance(transport, asyncio.Transport)
+        crossing = host.coming.pop(peer, None)
+        if crossing is None:
+            host.witness.strayed(f"a connection to {host.fqdn} behind its box, from {peer[0]}")
+            self._over = True
+            transport.abort()
+            return False
+        self.conn = crossing.conn
+        host.joined[crossing.conn] = crossing
+        return True
 
 
 @dataclass(eq=False)
@@ -228,6 +239,8 @@ class Crossing:
     def stands(self, side: Side) -> None:
         """A side has been connected: the agent's first."""
         if side is self.host:
+            if self.agent.lost:
+                side.close()
             self.agent.transport.resume_reading()
             return
         self._box.crossings.add(self)
@@ -249,6 +262,9 @@ class Crossing:
         except OSError:
             sock.close()
             self.agent.reset()
+        except asyncio.CancelledError:
+            sock.close()
+            raise
 
     def arrived(self, side: Side) -> None:
         """Octets have come; first, how long none had."""
@@ -271,10 +287,10 @@ class Crossing:
 
     def _pass_end_on(self, side: Side) -> None:
         """A side has sent its FIN; what is left of a line goes before it."""
-        self._by = self._by or side.name
         if self._forgotten:
             side.close()
             return
+        self._by = self._by or side.name
         other = self._other(side)
         other.write(bytes(side.buffer))
         side.buffer.clear()
@@ -286,10 +302,10 @@ class Crossing:
 
     def gone(self, side: Side, error: Exception | None) -> None:
         """A side's connection is over, by whoever."""
-        self._by = self._by or side.name
         self._settle(acknowledged=False)
         other = self._other(side)
         if not self._forgotten:
+            self._by = self._by or side.name
             if isinstance(error, ConnectionResetError):
                 other.reset()
             else:
@@ -297,7 +313,8 @@ class Crossing:
         if side is self.agent:
             if isinstance(error, ssl.SSLError) and not self._tls:
                 self._handshake_failed(error)
-            self._saw(Closed(self._now(), self._box.host.name, self.conn, self._by))
+            by = self._by or side.name
+            self._saw(Closed(self._now(), self._box.host.name, self.conn, by))
         if other.lost or other.raw is None:
             self._box.crossings.discard(self)
 
@@ -465,9 +482,9 @@ class Crossing:
         def resume() -> None:
             side.held = False
             self._last = asyncio.get_running_loop().time()
-            if not self._over:
+            if not (self._over or self._forgotten):
                 do()
-                self.pump(side)
+            self.pump(side)
 
         side.held = True
         seconds = share * self._box.host.reply_timeout

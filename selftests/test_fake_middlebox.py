@@ -645,6 +645,54 @@ def test_a_refusal_of_the_host_passes_through(pki: Pki) -> None:
     run(body)
 
 
+def test_agents_that_leave_at_once_leave_nothing_behind(pki: Pki) -> None:
+    """Whether or not the way to the host is open yet."""
+
+    async def body() -> None:
+        async with through(pki) as (_, notes, box):
+            for _ in range(20):
+                _, writer = await asyncio.open_connection(OUTER, PORT)
+                writer.transport.abort()
+            await until(lambda: len(all_of(notes, Closed)) == 20)
+            await until(lambda: len(box.crossings) == len(box.host.sessions) == 1)
+
+    run(body)
+
+
+def test_a_box_that_is_closed_while_it_connects_leaves_nothing_behind(pki: Pki) -> None:
+    """The way to the host may be half open."""
+
+    async def body() -> None:
+        async with through(pki) as (_, _notes, box):
+            made = [asyncio.open_connection(OUTER, PORT) for _ in range(20)]
+            writers = [writer for _, writer in await asyncio.gather(*made)]
+            await box.close()
+            await until(lambda: not box.host.sessions and not box.crossings)
+            for writer in writers:
+                writer.transport.abort()
+
+    run(body)
+
+
+def test_whoever_goes_round_the_box_is_a_stray(pki: Pki) -> None:
+    """The inner address is known to the box only."""
+
+    async def body() -> None:
+        async with through(pki) as (_, notes, box):
+            reader, writer = await asyncio.open_connection(INNER, PORT)
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+            writer.close()
+            assert notes.strays == [
+                "a connection to mx1.x.test behind its box, from "
+                + writer.get_extra_info("sockname")[0]
+            ]
+            await until(lambda: len(box.crossings) == 1)
+            assert not any(event.conn == 0 for event in all_of(notes, Connected))
+
+    run(body)
+
+
 # The lab -------------------------------------------------------------------------------------
 
 
