@@ -20,7 +20,7 @@ from catalogue import (
     session,
     tls,
 )
-from model.expect import Delivers, Each, Recovers, ways
+from model.expect import Arrives, Delivers, Each, Recovers, ways
 from model.scenario import Scenario
 
 CHAPTERS: dict[str, tuple[Scenario, ...]] = {
@@ -73,7 +73,7 @@ def flaws(chapter: str, scenario: Scenario) -> Iterable[str]:
             yield f"its smart host {hop!r} is none of its hosts"
     for way in ways(scenario.expect):
         for target in way.hosts if isinstance(way, Delivers) else (getattr(way, "to", "mx1"),):
-            if isinstance(way, Delivers | Recovers) and target not in names:
+            if isinstance(way, Delivers | Recovers | Arrives) and target not in names:
                 yield f"it expects delivery to {target!r}, which is none of its hosts"
     for changed in scenario.change.hosts if scenario.change else ():
         if changed.name not in names:

@@ -124,8 +124,8 @@ class Transaction:
 
     def _wrong_path(self, line: str) -> Action | None:
         found = _PATH.search(line)
-        if found is None:
-            return SYNTAX
+        if found is None or found[1].endswith("."):
+            return SYNTAX  # a domain has no dot at its end (RFC 5321 section 4.1.2)
         for word in found[2].split():
             needed = _NEEDS.get(word.partition("=")[0].upper(), "?")
             if needed not in self._offered:

@@ -72,8 +72,17 @@ class World:
         if change.zone is not None:
             self.dns.host(one.placement.domain, change.zone, _addresses(one), label)
         for host in change.hosts:
+            if (old := self._up(one, host)) is not None:
+                made = self._hosts[old.ip] = self._host(one, host)
+                made.succeed(old)
+                continue
             await self._close_host(one, host.name)
             await self._open_host(one, host)
+
+    def _up(self, one: Placed, host: Host) -> MailHost | None:
+        """The host that listens where another is to listen from now on."""
+        _, ip = one.placement.hosts[host.name]
+        return self._hosts.get(ip) if host.reach is Reach.UP else None
 
     async def _open_scenario(self, one: Placed) -> None:
         scenario, placement = one.scenario, one.placement

@@ -246,7 +246,7 @@ class Fragment:
         if not (_acts(moment, self.at, self.times, self.since) and isinstance(moment.usual, Say)):
             return moment.usual
         octets = _octets_of(moment.usual)
-        takes = moment.usual.text[:1] in ("2", "3")
+        takes = _carries_out(moment.usual)
         return Send(octets, moment.usual.close, takes, self.piece, self.pause)
 
 
@@ -324,12 +324,13 @@ class Flap:
     """Break down at some of all moments, chosen by a seed: a share of them, the first `times` visits.
 
     What happens there, of cut, reset, 421 and 451, follows from the seed too, so that a run can be
-    had again.
+    had again. `keeps`: every other time that it cuts at the final dot it has stored the message.
     """
 
     seed: int
     share: float = 0.2
     times: int = ALWAYS
+    keeps: bool = False
 
     def react(self, moment: Moment) -> Action:
         """Draw from the seed, the stage and the visit."""
@@ -338,8 +339,47 @@ class Flap:
             return moment.usual
         if moment.stage in (Stage.BODY, Stage.HANDSHAKE):
             return HangUp(reset=bool(drawn & 1024))
+        keep = self.keeps and moment.stage is Stage.DOT and bool(drawn & 2048)
         busy = Say("421 4.3.2 Going down", close=True)
-        return (HangUp(), HangUp(reset=True), busy, Say("451 4.3.0 Not now"))[(drawn >> 12) % 4]
+        cuts = HangUp(keep=keep), HangUp(reset=True, keep=keep)
+        return (*cuts, busy, Say("451 4.3.0 Not now"))[(drawn >> 12) % 4]
+
+
+@dataclass(frozen=True, slots=True)
+class LineEnds:
+    """End every line of every reply with these octets, in place of CRLF."""
+
+    octets: bytes
+
+    def react(self, moment: Moment) -> Action:
+        """Send the usual reply so, and carry it out."""
+        if not isinstance(moment.usual, Say):
+            return moment.usual
+        octets = _octets_of(moment.usual).replace(b"\r\n", self.octets)
+        return Send(octets, moment.usual.close, _carries_out(moment.usual))
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """Send a reply that nobody asked for right behind the usual one; then close, if so told."""
+
+    at: Stage
+    text: str
+    close: bool = False
+    times: int = ALWAYS
+    since: int = 1
+
+    def react(self, moment: Moment) -> Action:
+        """Send both in one segment, and carry out the usual one."""
+        if not (_acts(moment, self.at, self.times, self.since) and isinstance(moment.usual, Say)):
+            return moment.usual
+        octets = _octets_of(moment.usual) + _octets_of(Say(self.text))
+        return Send(octets, self.close, _carries_out(moment.usual))
+
+
+def _carries_out(reply: Say) -> bool:
+    """Whether a reply says that the command is carried out."""
+    return reply.text[:1] in ("2", "3")
 
 
 def _octets_of(action: Action) -> bytes:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from email.message import Message
 
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_GLOBAL = re.compile(rb"message/global-delivery-status", re.IGNORECASE)
+_NUMBERED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _SMTP = re.compile(r"([245]\d\d)[ -]")
 
 
@@ -29,12 +31,17 @@ class Notice:
 
 
 def read_notices(content: bytes) -> tuple[Notice, ...]:
-    """Every per-recipient block of a DSN, in order; empty if the mail is no DSN."""
+    """Every per-recipient block of a DSN, in order; empty if the mail is no DSN.
+
+    The standard parser takes the blocks of `message/delivery-status` apart, and those of its sister
+    for addresses beyond ASCII (RFC 6533 section 4) only if it has the same name.
+    """
+    content = _GLOBAL.sub(b"message/delivery-status", content)
     message = email.message_from_bytes(content, policy=email.policy.compat32)
     return tuple(
         _notice(block)
         for part in message.walk()
-        if part.get_content_type() in ("message/delivery-status", "message/global-delivery-status")
+        if part.get_content_type() == "message/delivery-status"
         and isinstance(blocks := part.get_payload(), list)
         for block in blocks
         if isinstance(block, Message) and block.get("Final-Recipient")
@@ -42,11 +49,25 @@ def read_notices(content: bytes) -> tuple[Notice, ...]:
 
 
 def _notice(block: Message) -> Notice:
-    status = _STATUS.search(str(block.get("Status", "")))
+    fields = {name.lower(): _plain(value) for name, value in block.raw_items()}
+    status = _STATUS.search(fields.get("status", ""))
     return Notice(
-        recipient=str(block["Final-Recipient"]).partition(";")[2].strip(),
-        action=str(block.get("Action", "")).strip().lower(),
+        recipient=_recipient(fields["final-recipient"]),
+        action=fields.get("action", "").lower(),
         status=status[0] if status else "",
-        diagnostic=" ".join(str(block.get("Diagnostic-Code", "")).split()),
-        remote=str(block.get("Remote-MTA", "")).partition(";")[2].strip(),
+        diagnostic=fields.get("diagnostic-code", ""),
+        remote=fields.get("remote-mta", "").partition(";")[2].strip(),
     )
+
+
+def _plain(value: str) -> str:
+    """A field's value on one line; the parser keeps octets above 127 as surrogates."""
+    return " ".join(value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())
+
+
+def _recipient(field: str) -> str:
+    """The address; in the type `utf-8` characters may be written as numbers (RFC 6533 section 3)."""
+    kind, _, address = field.partition(";")
+    if kind.strip().lower() != "utf-8":
+        return address.strip()
+    return _NUMBERED.sub(lambda found: chr(int(found[1], 16)), address.strip())

@@ -35,6 +35,7 @@ class Law(StrEnum):
     CONFINED = "confined"
     UNAMBIGUOUS = "unambiguous"
     GREETS_AGAIN = "greets-again"
+    OFFERED = "offered"
 
 
 class Holds(StrEnum):

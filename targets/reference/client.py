@@ -27,6 +27,11 @@ from targets.reference import tls
 from targets.reference.dial import dial
 from targets.reference.outcome import Broken, Failure, Kind, Outcome, Reply, Sent, Server, Stage
 
+BARE = "5.6.11 SMTPSEND.BareLinefeedsAreIllegal; bare linefeeds cannot be sent via DATA"
+"""Exchange Online's words where the host has no BDAT."""
+EIGHT = "5.6.3 The message has octets above 127, and the host does not offer 8BITMIME"
+ADDRESS = "5.6.7 The address is not ASCII, and the host does not offer SMTPUTF8"
+_STRAY = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _REPLY = re.compile(rb"(?:[0-9]{3}-[^\n]*\n)*[0-9]{3}(?: [^\n]*)?\r?\n")
 
 
@@ -144,16 +149,20 @@ class Session:
 
         Raises Broken if the connection is lost before MAIL is answered.
         """
-        reply = await self._say(Stage.MAIL, f"MAIL FROM:<{sender}>{self._body_type(content)}")
+        outcomes = self.unsuitable(sender, recipients, content)
+        left = [recipient for recipient in recipients if recipient not in outcomes]
+        if not left:
+            return outcomes
+        announced = self._announced((sender, *left), content)
+        reply = await self._say(Stage.MAIL, f"MAIL FROM:<{sender}>{announced}")
         if reply.code >= 300:
-            return dict.fromkeys(recipients, self._refusal(Stage.MAIL, reply))
-        outcomes: dict[str, Outcome] = {}
+            return outcomes | dict.fromkeys(left, self._refusal(Stage.MAIL, reply))
         try:
-            for recipient in recipients:
-                reply = await self._say(Stage.RCPT, f"RCPT TO:<{recipient}>")
+            for recipient in left:
+                reply = await self._say(Stage.RCPT, f"RCPT TO:<{recipient.rstrip('.')}>")
                 if reply.code >= 300:
                     outcomes[recipient] = self._refusal(Stage.RCPT, reply)
-            accepted = [r for r in recipients if r not in outcomes]
+            accepted = [r for r in left if r not in outcomes]
             if accepted:
                 outcomes |= dict.fromkeys(accepted, await self._send(content))
         except Broken as lost:
@@ -161,12 +170,36 @@ class Session:
                 outcomes.setdefault(recipient, lost.failure)
         return outcomes
 
+    def unsuitable(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        """Those to whom the message cannot go as this host is, and why.
+
+        RFC 5321 section 2.3.8 (no bare CR or LF), RFC 6152 section 3 (no eighth bit without
+        8BITMIME), RFC 6531 section 3.2 (no address beyond ASCII without SMTPUTF8).
+        """
+        if _STRAY.search(content) and not self.offers("chunking"):
+            return dict.fromkeys(recipients, self._unsuitable(BARE))
+        if not content.isascii() and not self.offers("8bitmime"):
+            return dict.fromkeys(recipients, self._unsuitable(EIGHT))
+        if self.offers("smtputf8"):
+            return {}
+        odd = [recipient for recipient in recipients if not (sender + recipient).isascii()]
+        return dict.fromkeys(odd, self._unsuitable(ADDRESS))
+
+    def _unsuitable(self, why: str) -> Failure:
+        return Failure(Stage.MAIL, Kind.UNSUITABLE, self.server, detail=why)
+
     async def _send(self, content: bytes) -> Outcome:
-        reply = await self._say(Stage.DATA, "DATA")
-        if reply.code != 354:
-            return self._refusal(Stage.DATA, reply)
+        if _STRAY.search(content):
+            octets = b"BDAT %d LAST\r\n" % len(content) + content
+        else:
+            reply = await self._say(Stage.DATA, "DATA")
+            if reply.code != 354:
+                return self._refusal(Stage.DATA, reply)
+            octets = self.framed(content)
         try:
-            self._wire.write(self.framed(content))
+            self._wire.write(octets)
         except ConnectionError as error:
             self._break(Stage.DOT, Kind.CLOSED, cause=error)
         reply = await self._reply(Stage.DOT, self._wire.read_response(self._timers.reply))
@@ -202,8 +235,11 @@ class Session:
         found = transport.get_extra_info("ssl_object") if transport is not None else None
         return found if isinstance(found, ssl.SSLObject) else None
 
-    def _body_type(self, content: bytes) -> str:
-        return " BODY=8BITMIME" if self.offers("8bitmime") and not content.isascii() else ""
+    def _announced(self, addresses: Sequence[str], content: bytes) -> str:
+        """The parameters of MAIL (RFC 6152 section 2, RFC 6531 section 3.4)."""
+        odd = not all(address.isascii() for address in addresses)
+        eight = self.offers("8bitmime") and (odd or not content.isascii())
+        return " SMTPUTF8" * odd + " BODY=8BITMIME" * eight
 
     async def _say(self, stage: Stage, *words: str) -> Reply:
         octets = " ".join(words).encode()

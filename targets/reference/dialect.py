@@ -109,6 +109,8 @@ class Dialect:
         """The statement where the code is not one of the six: the peer's own, or ours."""
         if failure.kind is Kind.NULL_MX:
             return _plain(Reply(556, "5.1.10 Recipient address has null MX"), failure.server)
+        if failure.kind is Kind.UNSUITABLE:
+            return _plain(Reply(550, failure.detail), failure.server)
         if failure.kind is Kind.INTERNAL:
             said = Reply(451, f"4.3.0 Temporary server error: {failure.detail}")
             return _plain(said, failure.server)

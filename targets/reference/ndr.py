@@ -72,7 +72,7 @@ class Writer:
     def block(self, lost: Lost) -> Part:
         """The fields of one recipient."""
         block = Part()
-        block["Final-Recipient"] = f"rfc822;{_ascii(lost.recipient)}"
+        block["Final-Recipient"] = _typed(lost.recipient)
         block["Action"] = "failed"
         block["Status"] = lost.final.enhanced
         block["Diagnostic-Code"] = f"smtp;{_ascii(lost.final.diagnostic)}"
@@ -90,6 +90,13 @@ class Writer:
         stamp = _stamp(lost.attempted)
         lines.append(f"{stamp} - Server at {place} returned '{_ascii(lost.attempt.text)}'")
         return "\n".join(lines) + "\n"
+
+
+def _typed(recipient: str) -> str:
+    """An address with its type; what is not ASCII is written as numbers (RFC 6533 section 3)."""
+    if recipient.isascii():
+        return f"rfc822;{_ascii(recipient)}"
+    return "utf-8;" + "".join(c if c.isascii() else f"\\x{{{ord(c):X}}}" for c in recipient)
 
 
 def _headers(content: bytes) -> Part:

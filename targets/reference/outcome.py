@@ -49,6 +49,8 @@ class Kind(StrEnum):
     """The handshake failed, and not because of the certificate."""
     CERTIFICATE = "certificate"
     """The certificate was refused; `detail` begins with the reason in one word."""
+    UNSUITABLE = "unsuitable"
+    """The host cannot be given this message as it is; `detail` is the code and why."""
     INTERNAL = "internal"
 
 

@@ -172,5 +172,5 @@ def by_domain(recipients: Sequence[str]) -> dict[str, list[str]]:
     """The recipients of each domain, each once, in the order given."""
     found: dict[str, list[str]] = {}
     for recipient in dict.fromkeys(recipients):
-        found.setdefault(recipient.rpartition("@")[2].lower(), []).append(recipient)
+        found.setdefault(recipient.rpartition("@")[2].lower().rstrip("."), []).append(recipient)
     return found
