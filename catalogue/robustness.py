@@ -113,7 +113,7 @@ SMUGGLED = (
         id="robustness.smuggled.in-header",
         title="A second message behind a bare LF, dot, CRLF in a field of the header",
         rule=ONE_END,
-        mail=Mail(headers=(f"X-Odd: one\n.\r\n{FORGED.decode().rstrip()}",), alike=Alike.LINES),
+        mail=Mail(headers=(f"X-Odd: one\n.\r\n{FORGED.decode().rstrip()}",), alike=Alike.TEXT),
         expect=MENDED,
     ),
 )
@@ -141,7 +141,7 @@ BARE = (
         id="robustness.bare-lf.header",
         title="A bare LF in a field of the header: the next line may become a field, or not",
         rule=NO_BARE,
-        mail=Mail(headers=("X-Odd: one\n two\nX-Injected: yes",), alike=Alike.LINES),
+        mail=Mail(headers=("X-Odd: one\n two\nX-Injected: yes",), alike=Alike.TEXT),
         expect=MENDED,
     ),
     *(
@@ -309,6 +309,11 @@ ADDRESSES = (
     ),
 )
 
+
+def _folded(lines: int) -> str:
+    return "X-Odd: begins" + "\r\n and goes on, and on, and on, for very many lines" * lines
+
+
 MESSAGES = (
     Scenario(
         id="robustness.message.empty",
@@ -348,11 +353,14 @@ MESSAGES = (
         id="robustness.message.folded-60k",
         title="One field of the header, folded a thousand times",
         rule=SIZES,
-        mail=Mail(
-            headers=(
-                "X-Odd: begins" + "\r\n and goes on, and on, and on, for a thousand lines" * 1000,
-            )
-        ),
+        mail=Mail(headers=(_folded(1000),)),
+    ),
+    Scenario(
+        id="robustness.message.folded-150k",
+        title="One field of the header, folded 2500 times: it is refused, or arrives whole",
+        rule=BEYOND,
+        mail=Mail(headers=(_folded(2500),)),
+        expect=AnyOf(Delivers(), Refuses()),
     ),
     Scenario(
         id="robustness.message.thousand-fields",
@@ -433,6 +441,13 @@ REPLIES = (
         hosts=(Host(behaviours=(Reply(Stage.MAIL, "250 2.1.0 " + "long " * 800),)),),
         expect=AnyOf(Delivers(), NO_REPLY),
     ),
+    Scenario(
+        id="robustness.replies.thousand-lines",
+        title="A host that offers a thousand things that nobody knows",
+        rule=REPLY_LENGTH,
+        hosts=(Host(behaviours=(Offer(tuple(f"X-ODD-{n}" for n in range(1000))),)),),
+        expect=AnyOf(Delivers(), NO_SESSION),
+    ),
     *(
         Scenario(
             id=f"robustness.flood.{name}",
@@ -450,33 +465,25 @@ REPLIES = (
     ),
 )
 
+GOES_DOWN = "421 4.3.2 Going down"
+
 SURPLUS = (
     Scenario(
         id="robustness.surplus.greeting",
         title="Two greetings",
         rule=LOCK_STEP,
         hosts=(Host(behaviours=(Surplus(Stage.GREETING, "220 mx1 ESMTP once more"),)),),
-        expect=AnyOf(Delivers(), NO_SESSION, NO_REPLY),
+        expect=AnyOf(NO_SESSION, Delivers(), NO_REPLY),
     ),
     *(
         Scenario(
             id=f"robustness.surplus.{stage}.421",
             title=f"A 421 that nobody asked for, right after the reply to {stage}",
             rule=GOING_DOWN,
-            hosts=(Host(behaviours=(Surplus(stage, "421 4.3.2 Going down", close=True),)),),
-            expect=AnyOf(*ways, CLOSED),
+            hosts=(Host(behaviours=(Surplus(stage, GOES_DOWN, close=True),)),),
+            expect=AnyOf(Fails(Cause(Failure.PEER_REPLY, "transient"), GOES_DOWN), CLOSED),
         )
-        for stage, ways in (
-            (
-                Stage.EHLO,
-                (
-                    Fails(
-                        Cause(Failure.CANNOT_CONNECT, "service-unavailable"), "421 4.3.2 Going down"
-                    ),
-                ),
-            ),
-            (Stage.RCPT, (Fails(Cause(Failure.PEER_REPLY, "transient"), "421 4.3.2 Going down"),)),
-        )
+        for stage in (Stage.EHLO, Stage.RCPT)
     ),
     Scenario(
         id="robustness.surplus.data.250",
@@ -491,7 +498,7 @@ SURPLUS = (
             ),
         ),
         expect=AnyOf(
-            Fails(Cause(Failure.PEER_REPLY, "transient"), "451 4.3.0 Not stored"), NO_REPLY, CLOSED
+            NO_REPLY, Fails(Cause(Failure.PEER_REPLY, "transient"), "451 4.3.0 Not stored"), CLOSED
         ),
     ),
 )
@@ -556,11 +563,6 @@ OFFERS = (
     _ehlo("everything", "A host that offers every extension there is", Offer(ALL_KEYWORDS)),
     _ehlo("nothing", "A host that offers nothing", Reply(Stage.EHLO, "250 mx1")),
     _ehlo("garbage", "A host whose offers are nonsense", Reply(Stage.EHLO, GARBAGE)),
-    _ehlo(
-        "thousand",
-        "A host that offers a thousand things that nobody knows",
-        Offer(tuple(f"X-ODD-{n}" for n in range(1000))),
-    ),
     *(
         Scenario(
             id=f"robustness.offers.size.{name}",

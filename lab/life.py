@@ -41,6 +41,7 @@ ATTEMPTS = 4
 AT_ONCE = 8
 """Messages of one scenario that are handed in at the same time: it is not alone."""
 OVER = (State.RETURNED, State.EXPIRED)
+TRIED = (State.DELIVERED, State.DEFERRED, *OVER)
 
 
 def _never(words: Words) -> bool:
@@ -151,7 +152,7 @@ class Life:
     def _moved_on(self, now: Words, then: Words) -> bool:
         """Whether everybody who waited then has been reported again."""
         waited = self._recipients - self._in_states(then, (State.DELIVERED, *OVER))
-        return waited <= self._in_states(now[len(then) :], tuple(State))
+        return waited <= self._in_states(now[len(then) :], TRIED)
 
     def _given_up(self, words: Words) -> bool:
         said = any(isinstance(word, Reported) and word.report.state in OVER for word in words)
@@ -186,8 +187,7 @@ class Life:
         if len(waiting) > 1:
             held = await self._subject.held()
             waiting = [one for one in waiting if one in held]
-        calls = [self._subject.call(self._subject.target.retry, one) for one in waiting]
-        await asyncio.gather(*calls)
+        await self._subject.call(self._subject.target.retry, *waiting)
 
     async def _waiting(self) -> tuple[str, ...]:
         """Whom the queue still holds mail for, of the scenario's messages or what became of them.

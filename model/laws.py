@@ -7,6 +7,7 @@ scenario allows something (a second copy after a cut at the dot), the trace itse
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import product
 
 from model.address import canonical
 from model.events import (
@@ -43,6 +44,7 @@ TRACE_HEADERS = re.compile(
 """What a relay may put in front of a message (RFC 5321 section 4.4)."""
 _LONE_DOT = re.compile(rb"(?:\A|\r|\n)\.(?:\r|\n|\Z)")
 """A dot alone on what some server takes for a line; NUL is dropped by some, and so not looked at."""
+_BARE_LF, _BARE_CR = re.compile(rb"(?<!\r)\n"), re.compile(rb"\r(?!\n)")
 _STRAY = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 """A CR or LF that is not half of a CRLF."""
 _LINE_END = re.compile(rb"\r*\n")
@@ -243,11 +245,11 @@ def _forms(sent: bytes, alike: Alike) -> Iterator[bytes]:
 
 
 def _mended(sent: bytes) -> Iterator[bytes]:
-    """A message with its stray CR, LF and NUL made line ends, blanks, or nothing."""
+    """A message whose stray CR, LF and NUL became line ends, blanks, or nothing; each its own way."""
     for ends in (sent, _LINE_END.sub(b"\r\n", sent)):
-        for instead in (b"\r\n", b" ", b""):
-            mended = _STRAY.sub(instead, ends)
-            yield from (mended.replace(b"\0", nul) for nul in (b"\0", b" ", b""))
+        for lf, cr in product((b"\r\n", b" ", b""), repeat=2):
+            mended = _BARE_CR.sub(cr, _BARE_LF.sub(lf, ends))
+            yield from (mended.replace(b"\0", nul) for nul in (b"\0", b"?", b" ", b""))
 
 
 def _holds(got: bytes, sent: bytes, alike: Alike) -> bool:

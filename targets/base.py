@@ -115,8 +115,8 @@ class Target(Protocol):
     def queue(self) -> Sequence[InQueue]:
         """What waits in the queue now."""
 
-    def retry(self, queue_id: str) -> None:
-        """Make the agent try this message again now, as its administrator would."""
+    def retry(self, *queue_ids: str) -> None:
+        """Make the agent try these messages again now, as its administrator would."""
 
     def pass_time(self, seconds: float) -> None:
         """Let the agent's clock run ahead (capability PASS_TIME) and wait for nothing."""

@@ -51,6 +51,12 @@ class Wire(SMTPProtocol):
         self.heard += data
         super().data_received(data)
 
+    def early(self) -> bytes:
+        """What has come behind the last reply, and is no reply to anything; forgotten by this."""
+        surplus = bytes(self._buffer)
+        self._buffer.clear()
+        return surplus
+
 
 class Session:
     """A session with `server` as the client `name`."""
@@ -198,6 +204,7 @@ class Session:
             if reply.code != 354:
                 return self._refusal(Stage.DATA, reply)
             octets = self.framed(content)
+        self._heed_early(Stage.DOT)
         try:
             self._wire.write(octets)
         except ConnectionError as error:
@@ -242,6 +249,7 @@ class Session:
         return " SMTPUTF8" * odd + " BODY=8BITMIME" * eight
 
     async def _say(self, stage: Stage, *words: str) -> Reply:
+        self._heed_early(stage)
         octets = " ".join(words).encode()
         return await self._reply(
             stage, self._wire.execute_command(octets, timeout=self._timers.reply)
@@ -258,6 +266,15 @@ class Session:
         if not 200 <= code < 600:
             self._break(stage, Kind.GARBAGE, reply)
         return reply
+
+    def _heed_early(self, stage: Stage) -> None:
+        """Nothing is said to a host that has spoken out of turn (RFC 5321 sections 4.2 and 3.8)."""
+        surplus = self._wire.early()
+        if surplus.startswith(b"421"):
+            text = surplus.decode("ascii", "replace").partition("\r\n")[0]
+            self._break(stage, Kind.REPLY, Reply(421, text[4:]))
+        if surplus:
+            self._break(stage, Kind.GARBAGE, detail=repr(surplus[:40]))
 
     def _want(self, reply: Reply, code: int, stage: Stage) -> None:
         if reply.code != code:

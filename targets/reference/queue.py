@@ -100,10 +100,11 @@ class Queue:
             parcel = Parcel(message, domain, lifetime(domain), recipients, message.date)
             self._parcels[parcel] = asyncio.create_task(self._live(parcel))
 
-    def retry(self, queue_id: str) -> None:
-        """Order an attempt now; nothing happens if the message is gone."""
+    def retry(self, *queue_ids: str) -> None:
+        """Order an attempt now for each; nothing happens where a message is gone."""
+        wanted = frozenset(queue_ids)
         for parcel in self._parcels:
-            if parcel.message.queue_id == queue_id:
+            if parcel.message.queue_id in wanted:
                 parcel.order.set()
 
     def waiting(self) -> list[InQueue]:
