@@ -5,7 +5,7 @@ action to take; `moment.usual` leaves the host blameless. Where a behaviour has 
 `since`, it acts at the visits `since`, `since` + 1, ... of its stage, `times` of them.
 """
 
-import zlib
+import random
 from dataclasses import dataclass
 
 from model.smtp import (
@@ -324,7 +324,7 @@ class Flap:
     """Break down at some of all moments, chosen by a seed: a share of them, the first `times` visits.
 
     What happens there, of cut, reset, 421 and 451, follows from the seed too, so that a run can be
-    had again. `keeps`: every other time that it cuts at the final dot it has stored the message.
+    had again. `keeps`: half of the times that it cuts at the final dot it has stored the message.
     """
 
     seed: int
@@ -334,15 +334,15 @@ class Flap:
 
     def react(self, moment: Moment) -> Action:
         """Draw from the seed, the stage and the visit."""
-        drawn = zlib.crc32(f"{self.seed}:{moment.stage}:{moment.visit}".encode())
-        if moment.visit > self.times or drawn % 1000 >= 1000 * self.share:
+        draw = random.Random(f"{self.seed}:{moment.stage}:{moment.visit}")
+        if moment.visit > self.times or draw.random() >= self.share:
             return moment.usual
+        reset, keep = draw.random() < 0.5, draw.random() < 0.5
+        cut = HangUp(reset=reset, keep=keep and self.keeps and moment.stage is Stage.DOT)
         if moment.stage in (Stage.BODY, Stage.HANDSHAKE):
-            return HangUp(reset=bool(drawn & 1024))
-        keep = self.keeps and moment.stage is Stage.DOT and bool(drawn & 2048)
-        busy = Say("421 4.3.2 Going down", close=True)
-        cuts = HangUp(keep=keep), HangUp(reset=True, keep=keep)
-        return (*cuts, busy, Say("451 4.3.0 Not now"))[(drawn >> 12) % 4]
+            return cut
+        busy = Say("421 4.3.2 Going down", close=True), Say("451 4.3.0 Not now")
+        return cut if draw.random() < 0.5 else draw.choice(busy)
 
 
 @dataclass(frozen=True, slots=True)
