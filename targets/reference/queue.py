@@ -5,7 +5,7 @@ Theory of operation
 A message is split into parcels, one a recipient domain; each parcel is one task. A task
 attempts, settles each recipient's fate, and waits on the clock for the next attempt, for the
 end of the lifetime, or for an order. Only the task changes its parcel, so an order given during
-an attempt is carried out right after it.
+an attempt is carried out right after it. Of one domain only so many are attempted at once.
 
 States of a recipient: waiting -> delivered | returned | expired; there is no way back, and each
 change is told once. A parcel is gone when nobody waits in it any more.
@@ -14,9 +14,11 @@ change is told once. A parcel is gone when nobody waits in it any more.
 import asyncio
 import sys
 import traceback
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from model.report import State
@@ -24,6 +26,9 @@ from targets.base import InQueue
 from targets.reference.clock import Clock
 from targets.reference.outcome import Failure, Outcome, Outcomes
 from targets.reference.policy import Policy
+
+AT_ONCE = 20
+"""Attempts for one domain at the same time (Exchange, MaxPerDomainOutboundConnections)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Queue:
         self._attempt = attempt
         self._listener = listener
         self._parcels: dict[Parcel, asyncio.Task[None]] = {}
+        self._lanes: dict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, AT_ONCE))
 
     def add(self, message: Message, lifetime: Callable[[str], float]) -> None:
         """Take a message on; `lifetime` gives the seconds for a domain."""
@@ -128,7 +134,8 @@ class Queue:
         parcel.order.clear()
         parcel.attempts += 1
         recipients = tuple(parcel.waiting)
-        outcomes = await self._attempt(parcel.message, parcel.domain, recipients)
+        async with self._lanes[parcel.domain]:
+            outcomes = await self._attempt(parcel.message, parcel.domain, recipients)
         parcel.attempted = self._clock.date()
         self._settle(parcel, [self._fate(parcel, r, outcomes[r]) for r in recipients])
 
