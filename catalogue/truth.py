@@ -16,7 +16,7 @@ from model.dns import Fault
 from model.expect import AnyOf, Delivers, Each, Expectation, One, Recovers, Refuses, failures, ways
 from model.failure import REASONS
 from model.middlebox import name_of
-from model.scenario import Host, Reach, Scenario
+from model.scenario import Host, Mail, Reach, Scenario
 from model.smtp import ALWAYS, Behaviour, Moment, Say, Stage
 from model.tls import Flaw, Handshake, must_refuse
 
@@ -139,8 +139,13 @@ def _ends(one: Behaviour | Fault) -> bool:
 
 def _is_odd(scenario: Scenario) -> bool:
     mail = scenario.mail
-    plain = all(name.replace("-", "").isalnum() for name in mail.recipients)
-    return mail.body is not None or bool(mail.headers) or not plain or mail.octets > 1_000_000
+    plain = all(
+        name.replace("-", "").isalnum() and name.isascii() and len(name) < 32
+        for name in mail.recipients
+    )
+    plain = plain and mail.domain == Mail().domain and len(mail.recipients) < 100
+    raw = mail.body is not None or mail.whole is not None
+    return raw or bool(mail.headers) or not plain or mail.octets > 1_000_000
 
 
 def _untrue(scenario: Scenario) -> Iterator[str]:

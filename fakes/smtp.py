@@ -38,6 +38,7 @@ from typing import Any, Protocol
 from fakes.transaction import Transaction
 from fakes.wire import attach, no_more_than
 from fakes.witness import Witness
+from model.address import canonical
 from model.events import (
     FALLS_SILENT,
     STOPS_READING,
@@ -111,19 +112,34 @@ class MailHost:
     sessions: set["Connection"] = field(default_factory=set)
     _context: ssl.SSLContext | None = None
     _server: asyncio.Server | None = None
+    _successor: "MailHost | None" = None
 
     async def open(self) -> None:
         """Listen. Raises OSError if the address is taken."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            self.protocol, self.ip, self.port, backlog=512, reuse_address=True
+            self.accept, self.ip, self.port, backlog=512, reuse_address=True
         )
         if self.swallows:
             for listener in self._server.sockets:  # what it accepts inherits the filter
                 attach(listener, no_more_than(self.swallows))
 
+    def succeed(self, other: "MailHost") -> None:
+        """Take the place of another host at its address, which is listened at without a break.
+
+        It could not be left and taken again: a process that is just being started has, for a
+        moment, all sockets of its parent.
+        """
+        self._server, other._server, other._successor = other._server, None, self
+        for session in tuple(other.sessions):
+            session.drop()
+
+    def accept(self) -> asyncio.BaseProtocol:
+        """What serves a new connection: a session with this host, or with its successor."""
+        return self._successor.accept() if self._successor is not None else self.protocol()
+
     def protocol(self) -> asyncio.BaseProtocol:
-        """What serves one connection."""
+        """A session of this host's."""
         return Session(self)
 
     async def close(self) -> None:
@@ -180,7 +196,8 @@ class MailHost:
     def store(self, accepted: Accepted) -> None:
         """Take a message in; a recipient outside the scenario's domain is a stray."""
         for recipient in accepted.recipients:
-            if self.domain and not recipient.lower().endswith("@" + self.domain):
+            domain = canonical(recipient).rpartition("@")[2]
+            if self.domain and domain not in (self.domain, f"[{self.ip}]"):
                 self.witness.strayed(f"mail for {recipient} came to {self.fqdn}")
         self.saw(accepted)
 
@@ -257,11 +274,25 @@ class Session(asyncio.Protocol):
             self._raw.abort()
 
     def _pump(self) -> None:
-        """Take lines and bodies out of the buffer, until it is empty or the session is idle."""
+        """Take lines and bodies out of the buffer, until it is empty or the session is idle.
+
+        Commands that came together are answered together, in one segment (RFC 2920 section 3.2).
+        """
+        together = not self._in_body and self._buffer.count(b"\n") > 1
+        if together:
+            self._cork(True)
         while self._buffer and not (self._idle or self._deaf):
             taken = self._take_body() if self._in_body else self._take_line()
             if not taken:
-                return
+                break
+        if together:
+            self._cork(False)
+
+    def _cork(self, shut: bool) -> None:
+        """Hold segments back, or let them go (tcp(7))."""
+        plain = self._raw.get_extra_info("socket")
+        if plain is not None and plain.fileno() >= 0:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(shut))
 
     # Lines ---------------------------------------------------------------------------------
 
@@ -280,9 +311,9 @@ class Session(asyncio.Protocol):
         stage = self._transaction.stage_of(line)
         if not noted:
             self._heard(stage, line)
-        if stage is Stage.BODY:  # BDAT: what follows is a chunk
+        if stage is Stage.BODY:  # BDAT: what follows is a chunk, which may be empty
             self._in_body = True
-            return True
+            return bool(self._transaction.chunk) or self._take_chunk(0)
         self._at(stage, self._transaction.usual(stage, line, self._encrypted), line)
         return True
 

@@ -38,6 +38,9 @@ SYNTAX = Say("501 5.5.4 Syntax error in parameters")
 NOT_OFFERED = Say("555 5.5.4 Parameter not recognised")
 NOBODY = Say("554 5.5.1 No valid recipients")
 EIGHT_BITS = Say("554 5.5.2 Eighth bit set, and 8BITMIME is not offered")
+ENOUGH = Say("421 4.7.0 Too many errors", close=True)
+PATIENCE = 20
+"""Commands that a host need not know before it has had enough; a body gone astray has thousands."""
 NO_SERVICE = Say("503 5.5.1 No service here")
 
 _BY_COMMAND = (
@@ -53,6 +56,12 @@ _BY_COMMAND = (
 )
 _VERBS = {stage.upper(): stage for stage in _BY_COMMAND}
 _PATH = re.compile(r'(?:FROM|TO):\s*<((?:"(?:\\.|[^"\\])*"|[^">])*)>\s*(.*)', re.IGNORECASE)
+_ATOM = r'[^\x00-\x20\x7f"(),.:;<>@\[\\\]]+'
+_MAILBOX = re.compile(
+    rf'(?:{_ATOM}(?:\.{_ATOM})*|"(?:\\[\x20-\x7e]|[^\x00-\x1f\x7f"\\])*")'
+    rf"(?:@(?:{_ATOM}(?:\.{_ATOM})*|\[[^\[\]\\]+\]))?"
+)
+"""RFC 5321 section 4.1.2, and beyond ASCII RFC 6531 section 3.3; `postmaster` has no domain."""
 _NEEDS = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN"}
 _NEEDS |= dict.fromkeys(("ENVID", "NOTIFY", "ORCPT"), "DSN")
 _NEEDS |= {"REQUIRETLS": "REQUIRETLS", "AUTH": "AUTH", "MT-PRIORITY": "MT-PRIORITY"}
@@ -93,6 +102,7 @@ class Transaction:
     _chunks: list[bytes] = field(default_factory=list)
     _last: bool = False
     _line: str = ""
+    _unknown: int = 0
 
     @property
     def taken(self) -> int:
@@ -121,7 +131,8 @@ class Transaction:
         """What a blameless host objects to."""
         match stage:
             case Stage.OTHER:
-                return UNKNOWN
+                self._unknown += 1
+                return UNKNOWN if self._unknown <= PATIENCE else ENOUGH
             case Stage.STARTTLS if tls:
                 return ORDER
             case Stage.MAIL:
@@ -140,7 +151,7 @@ class Transaction:
 
     def _wrong_path(self, line: str) -> Action | None:
         found = _PATH.search(line)
-        if found is None:
+        if found is None or (found[1] and not _MAILBOX.fullmatch(found[1])):
             return SYNTAX
         for word in found[2].split():
             needed = _NEEDS.get(word.partition("=")[0].upper(), "?")

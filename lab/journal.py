@@ -3,7 +3,9 @@
 Theory of operation
 -------------------
 One page a scenario, opened at its launch, which is second 0 of its events. Events are appended
-on the lab's loop only and never changed; whoever waits is woken by the append and looks again.
+on the lab's loop only and never changed. Whoever waits is woken when the agent says something of a
+recipient or mail comes home, and looks at those events again: they are few, where hundreds of
+messages leave tens of thousands of others.
 What belongs to no page is a stray, and so is mail that arrives when its page is settled: the
 verdict is out by then. Once time has been let pass, late mail is only what expiry brings. A page that
 was never opened swallows its events: they come from the sink's own connections.
@@ -14,7 +16,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from model.events import Accepted, Event, Returned, Strayed, describe
+from model.events import Accepted, Closed, Event, Reported, Returned, Strayed, describe
+
+Word = Reported | Returned
+"""What the agent says: in its log, or to the sender."""
 
 
 @dataclass(eq=False)
@@ -23,6 +28,7 @@ class Page:
 
     launched: float
     events: list[Event] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -50,7 +56,10 @@ class Journal:
         if page := self._pages.get(label):
             if label not in self._settled:
                 page.events.append(event)
-                page.changed.set()
+                if isinstance(event, Reported | Returned):
+                    page.words.append(event)
+                if isinstance(event, Reported | Returned | Closed):
+                    page.changed.set()
             elif isinstance(event, Accepted | Returned) and not self._time_has_passed:
                 self.strays.append(f"mail of {label} after it had settled: {describe(event)}")
 
@@ -79,16 +88,20 @@ class Journal:
         """The scenario's events so far."""
         return tuple(self._pages[label].events)
 
+    def words(self, label: str) -> tuple[Word, ...]:
+        """What the agent has said of the scenario so far."""
+        return tuple(self._pages[label].words)
+
     async def until(
-        self, label: str, wanted: Callable[[tuple[Event, ...]], bool], deadline: float
+        self, label: str, wanted: Callable[[tuple[Word, ...]], bool], deadline: float
     ) -> bool:
-        """Wait until the events satisfy `wanted`; False if the deadline (loop time) passed."""
+        """Wait until what the agent says satisfies `wanted`; False if the deadline passed."""
         page = self._pages[label]
-        while not wanted(tuple(page.events)):
+        while not wanted(tuple(page.words)):
             page.changed.clear()
             try:
                 async with asyncio.timeout_at(deadline):
                     await page.changed.wait()
             except TimeoutError:
-                return wanted(tuple(page.events))
+                return wanted(tuple(page.words))
         return True

@@ -7,6 +7,7 @@ domain, so `grep connect-refused` finds it in any log.
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from fakes.reach import NO_WAY, NOWHERE
 from lab.room import Room
@@ -35,12 +36,9 @@ class Placed:
     @property
     def envelopes(self) -> tuple[Envelope, ...]:
         """The messages, the same each time; not kept, since large ones add up."""
+        left = iter(self.placement.recipients)
         return tuple(
-            _envelope(
-                self.scenario,
-                self.placement,
-                tuple(f"{name}@{self.placement.domain}" for name in names),
-            )
+            _envelope(self.scenario, self.placement, tuple(islice(left, len(names))))
             for names in self.scenario.mail.envelopes
         )
 
@@ -73,11 +71,13 @@ def _place(scenario: Scenario, addresses: Iterator[str], room: Room, lifetime: f
     for host in scenario.hosts:
         away = host.reach in NO_WAY and not room.sealed
         hosts[host.name] = (f"{host.name}.{domain}", NOWHERE if away else next(addresses))
+    addresses_of = {name: ip for name, (_, ip) in hosts.items()}
+    at = "@" + scenario.mail.domain.format(domain=domain, **addresses_of)
     placement = Placement(
         domain=domain,
         home=home,
         sender="" if scenario.mail.null_sender else f"{scenario.mail.sender}@{home}",
-        recipients=tuple(f"{name}@{domain}" for each in scenario.mail.envelopes for name in each),
+        recipients=tuple(name + at for each in scenario.mail.envelopes for name in each),
         hosts=hosts,
         port=room.smtp_port,
     )
@@ -112,6 +112,8 @@ def _envelope(scenario: Scenario, placement: Placement, recipients: tuple[str, .
 
 def _message(scenario: Scenario, placement: Placement, recipient: str) -> bytes:
     """The message, CRLF line ends; every tenth line begins with a dot (RFC 5321 section 4.5.2)."""
+    if scenario.mail.whole is not None:
+        return _filled(scenario.mail.whole, placement)
     serial = recipient.partition("@")[0].rpartition("-")[2]
     number = f".{serial}" if scenario.mail.messages > 1 else ""
     head = [
@@ -125,8 +127,13 @@ def _message(scenario: Scenario, placement: Placement, recipient: str) -> bytes:
         "",
     ]
     if scenario.mail.body is not None:
-        return "\r\n".join([*head, ""]).encode() + scenario.mail.body
+        return _filled("\r\n".join([*head, ""]).encode() + scenario.mail.body, placement)
     line = f"{scenario.id} carries this line, and nobody on its way may change a letter."
     count = max(3, scenario.mail.octets // (len(line) + 6))
     body = [f"{'.' * (n % 10 == 0)}{n:04d} {line}" for n in range(count)]
-    return "\r\n".join([*head, *body, ""]).encode()
+    return _filled("\r\n".join([*head, *body, ""]).encode(), placement)
+
+
+def _filled(content: bytes, placement: Placement) -> bytes:
+    """A message with the recipients' domain in its place."""
+    return content.replace(b"{domain}", placement.domain.encode())

@@ -17,6 +17,7 @@ from typing import TypeVar
 from lab.journal import Journal
 from lab.plan import Placed
 from lab.room import AgentDied, Room
+from model.address import canonical
 from model.events import Reported
 from model.report import Report
 from model.timers import Timers
@@ -62,7 +63,7 @@ class Subject:
     async def start(self, room: Room, timers: Timers, placed: Sequence[Placed]) -> None:
         """Start the agent with every route. Raises AgentDied, Unavailable."""
         for one in placed:
-            recipients = map(str.lower, one.placement.recipients)
+            recipients = (canonical(name).lower() for name in one.placement.recipients)
             self._by_recipient |= dict.fromkeys(recipients, one.scenario.label)
         await self.call(self.target.start, room, timers, [one.route for one in placed])
         threading.Thread(target=self._follow, name="reports", daemon=True).start()
@@ -98,7 +99,7 @@ class Subject:
             self._loop.call_soon_threadsafe(self._ended, sentence)
 
     def _reported(self, report: Report) -> None:
-        label = self._by_recipient.get(report.recipient.lower())
+        label = self._by_recipient.get(canonical(report.recipient).lower())
         if label is not None:  # else it is about an NDR
             self._look()
             self._journal.saw(label, Reported(self._journal.elapsed(label), report))

@@ -83,8 +83,15 @@ class World:
         if change.zone is not None:
             self.dns.host(one.placement.domain, change.zone, _addresses(one), label)
         for host in change.hosts:
-            await self._close_host(one, host.name)
-            await self._open_host(one, host)
+            _, ip = one.placement.hosts[host.name]
+            old = self._hosts.get(ip)
+            if isinstance(old, MailHost) and _may_take_over(old, host):
+                made = self._served(RawHost if host.script else MailHost, one, host, ip)
+                made.succeed(old)
+                self._hosts[ip] = made
+            else:
+                await self._close_host(one, host.name)
+                await self._open_host(one, host)
 
     async def _open_scenario(self, one: Placed) -> None:
         scenario, placement = one.scenario, one.placement
@@ -179,6 +186,11 @@ def _name_of(one: Placed, host: Host) -> str:
     """The name that the host's certificate is for."""
     own, _ = one.placement.hosts[host.name]
     return one.route.tls_domain if host.certificate is Flaw.FOR_TLS_DOMAIN else own
+
+
+def _may_take_over(old: MailHost, new: Host) -> bool:
+    """Whether the new host can have the old one's socket: nothing hangs on that itself."""
+    return new.reach is Reach.UP and new.box is None and not (old.swallows or new.swallows)
 
 
 def _addresses(one: Placed) -> dict[str, str]:

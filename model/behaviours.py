@@ -5,8 +5,8 @@ action to take; `moment.usual` leaves the host blameless. Where a behaviour has 
 `since`, it acts at the visits `since`, `since` + 1, ... of its stage, `times` of them.
 """
 
+import random
 import re
-import zlib
 from dataclasses import dataclass
 
 from model.smtp import (
@@ -249,7 +249,7 @@ class Fragment:
         if not (_acts(moment, self.at, self.times, self.since) and isinstance(moment.usual, Say)):
             return moment.usual
         octets = _octets_of(moment.usual)
-        takes = moment.usual.text[:1] in ("2", "3")
+        takes = _carries_out(moment.usual)
         return Send(octets, moment.usual.close, takes, self.piece, self.pause)
 
 
@@ -327,22 +327,62 @@ class Flap:
     """Break down at some of all moments, chosen by a seed: a share of them, the first `times` visits.
 
     What happens there, of cut, reset, 421 and 451, follows from the seed too, so that a run can be
-    had again.
+    had again. `keeps`: half of the times that it cuts at the final dot it has stored the message.
     """
 
     seed: int
     share: float = 0.2
     times: int = ALWAYS
+    keeps: bool = False
 
     def react(self, moment: Moment) -> Action:
         """Draw from the seed, the stage and the visit."""
-        drawn = zlib.crc32(f"{self.seed}:{moment.stage}:{moment.visit}".encode())
-        if moment.visit > self.times or drawn % 1000 >= 1000 * self.share:
+        draw = random.Random(f"{self.seed}:{moment.stage}:{moment.visit}")
+        if moment.visit > self.times or draw.random() >= self.share:
             return moment.usual
+        reset, keep = draw.random() < 0.5, draw.random() < 0.5
+        cut = HangUp(reset=reset, keep=keep and self.keeps and moment.stage is Stage.DOT)
         if moment.stage in (Stage.BODY, Stage.HANDSHAKE):
-            return HangUp(reset=bool(drawn & 1024))
-        busy = Say("421 4.3.2 Going down", close=True)
-        return (HangUp(), HangUp(reset=True), busy, Say("451 4.3.0 Not now"))[(drawn >> 12) % 4]
+            return cut
+        busy = Say("421 4.3.2 Going down", close=True), Say("451 4.3.0 Not now")
+        return cut if draw.random() < 0.5 else draw.choice(busy)
+
+
+@dataclass(frozen=True, slots=True)
+class LineEnds:
+    """End every line of every reply with these octets, in place of CRLF."""
+
+    octets: bytes
+
+    def react(self, moment: Moment) -> Action:
+        """Send the usual reply so, and carry it out."""
+        if not isinstance(moment.usual, Say):
+            return moment.usual
+        octets = _octets_of(moment.usual).replace(b"\r\n", self.octets)
+        return Send(octets, moment.usual.close, _carries_out(moment.usual))
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """Send a reply that nobody asked for right behind the usual one; then close, if so told."""
+
+    at: Stage
+    text: str
+    close: bool = False
+    times: int = ALWAYS
+    since: int = 1
+
+    def react(self, moment: Moment) -> Action:
+        """Send both in one segment, and carry out the usual one."""
+        if not (_acts(moment, self.at, self.times, self.since) and isinstance(moment.usual, Say)):
+            return moment.usual
+        octets = _octets_of(moment.usual) + _octets_of(Say(self.text))
+        return Send(octets, self.close, _carries_out(moment.usual))
+
+
+def _carries_out(reply: Say) -> bool:
+    """Whether a reply says that the command is carried out."""
+    return reply.text[:1] in ("2", "3")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,14 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """The agent did not take the message at its own door; `reply` is what it said."""
+    """The agent did not take a message at its own door; `reply` is what it said.
+
+    `recipients` are those of the message; none named: all there are.
+    """
 
     at: float
     reply: str
+    recipients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a scenario expects of the agent: the ways for a message to fare, and how they combine.
 
-`Delivers`, `Fails`, `Recovers`, `Turns`, `Expires` and `Refuses` each name one way. `AnyOf`
+`Delivers`, `Fails`, `Recovers`, `Turns`, `Expires`, `Arrives` and `Refuses` each name one way. `AnyOf`
 accepts several where the documents leave it open, `Each` gives every recipient its own, and
 `Recorded` asks for nothing: the laws hold all the same, and what was observed is kept.
 """
@@ -88,6 +88,20 @@ class Expires:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrives:
+    """However each attempt fares, the mail reaches this host in the end, and is acknowledged once.
+
+    It is tried again for as long as the lab has patience. No failure on the way is asked for; the
+    laws hold for each. A copy that the host kept without saying so may come on top (RFC 1047).
+    """
+
+    to: str = "mx1"
+
+    def __str__(self) -> str:
+        return f"delivered to {self.to} in the end"
+
+
+@dataclass(frozen=True, slots=True)
 class Refuses:
     """The agent does not take the message at its own door."""
 
@@ -103,7 +117,7 @@ class Recorded:
         return "recorded only"
 
 
-One = Delivers | Fails | Recovers | Turns | Expires | Refuses | Recorded
+One = Delivers | Fails | Recovers | Turns | Expires | Arrives | Refuses | Recorded
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -175,7 +189,7 @@ def main_failure(expect: Expectation) -> Fails | None:
 
 def is_tried_again(expect: Expectation) -> bool:
     """Whether the scenario goes on after the first attempt: the agent is told to try again."""
-    return any(isinstance(way, Recovers | Turns) for way in ways(expect))
+    return any(isinstance(way, Recovers | Turns | Arrives) for way in ways(expect))
 
 
 def expires(expect: Expectation) -> bool:

@@ -61,7 +61,7 @@ REASONS: dict[Failure, frozenset[str]] = {
         }
     ),
     Failure.PEER_REPLY: frozenset({"transient", "permanent", "protocol-violation", "out-of-range"}),
-    Failure.MESSAGE_UNSUITABLE: frozenset({"too-large", "not-convertible"}),
+    Failure.MESSAGE_UNSUITABLE: frozenset({"too-large", "not-convertible", "ill-formed"}),
 }
 """Every reason a scenario or a dialect may name, by failure."""
 

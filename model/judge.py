@@ -30,6 +30,7 @@ from model.events import (
 )
 from model.expect import (
     AnyOf,
+    Arrives,
     Delivers,
     Each,
     Expires,
@@ -42,7 +43,7 @@ from model.expect import (
     failures,
     ways,
 )
-from model.laws import check, is_below, ndrs_of, reports_of
+from model.laws import check, copies_of, is_below, ndrs_of, refusal_of, reports_of
 from model.middlebox import name_of
 from model.report import Report, Source, State
 from model.scenario import Host, Reach, Scenario
@@ -114,7 +115,7 @@ def expected_codes(scenario: Scenario, dialect: Dialect) -> list[str]:
 
 def _codes_of(way: One, dialect: Dialect) -> list[str]:
     match way:
-        case Delivers():
+        case Delivers() | Arrives():
             return ["250"]
         case Refuses():
             return ["refused"]
@@ -159,7 +160,7 @@ def _find_recipient(scenario: Scenario, trace: Trace, dialect: Dialect, recipien
 
 
 def _find(trace: Trace, dialect: Dialect, recipient: str, way: One) -> Finding:
-    declined = trace.last(Declined)
+    declined = refusal_of(trace, recipient)
     if isinstance(way, Refuses):
         return _refused(trace, recipient, declined)
     if declined is not None and not isinstance(way, Recorded):
@@ -172,6 +173,8 @@ def _find(trace: Trace, dialect: Dialect, recipient: str, way: One) -> Finding:
             return _failed(trace, _tier(dialect, way), recipient, peer, quote)
         case Recovers():
             return _recovered(trace, dialect, recipient, way)
+        case Arrives():
+            return _arrived(trace, recipient, way)
         case Turns():
             return _turned(trace, dialect, recipient, way)
         case Expires(last):
@@ -200,7 +203,7 @@ def _recorded(trace: Trace, recipient: str, declined: Declined | None) -> Findin
 def _delivered(trace: Trace, recipient: str, way: Delivers) -> Finding:
     first = next(iter(reports_of(trace, recipient)), None)
     fate = _fate(trace, recipient, first)
-    copies = [e for e in trace.all(Accepted) if recipient in e.recipients]
+    copies = copies_of(trace, recipient)
     fate += " twice" if len(copies) > 1 and fate.startswith("delivered") else ""
     wanted = [f"delivered to {host}{also}" for host in way.hosts for also in _copies(way.twice)]
     if fate in wanted:
@@ -237,7 +240,7 @@ def _recovered(trace: Trace, dialect: Dialect, recipient: str, way: Recovers) ->
     failed = _failed(trace, _tier(dialect, first), recipient, first.peer, first.quote)
     if failed.fit is not Fit.WRONG and failed.observed.startswith(State.RETURNED):
         return failed  # the dialect lets this failure be final, so there is nothing to recover
-    copies = [e for e in trace.all(Accepted) if recipient in e.recipients]
+    copies = copies_of(trace, recipient)
     last = next((e.host for e in copies if e.acknowledged), "")
     fate = f"{failed.observed}, then " + (f"delivered to {last}" if last else "nothing")
     fate += " twice" if len(copies) > 1 else ""
@@ -245,6 +248,15 @@ def _recovered(trace: Trace, dialect: Dialect, recipient: str, way: Recovers) ->
     if last != way.to or (len(copies) > 1 and not way.twice):
         wrongs = (*wrongs, Mismatch("fate once the fault is gone", f"delivered to {way.to}", fate))
     return Finding(failed.fit, fate, wrongs)
+
+
+def _arrived(trace: Trace, recipient: str, way: Arrives) -> Finding:
+    last = next(iter(reports_of(trace, recipient)[::-1]), None)
+    fate = _fate(trace, recipient, last)
+    if fate == f"delivered to {way.to}":
+        return Finding(Fit.PRIMARY, fate)
+    wrong = Mismatch("fate of the message in the end", str(way), _in_full(fate, last))
+    return Finding(Fit.WRONG, fate, (wrong,))
 
 
 def _turned(trace: Trace, dialect: Dialect, recipient: str, way: Turns) -> Finding:
@@ -330,7 +342,7 @@ def _fate(trace: Trace, recipient: str, report: Report | None) -> str:
     """What became of it, in few words that are the same in every run."""
     if report is not None and report.state is not State.DELIVERED:
         return str(report)
-    hosts = [e.host for e in trace.all(Accepted) if recipient in e.recipients and e.acknowledged]
+    hosts = [copy.host for copy in copies_of(trace, recipient) if copy.acknowledged]
     return f"delivered to {hosts[0]}" if hosts else "nothing reported"
 
 

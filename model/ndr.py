@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from email.message import Message
 
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_GLOBAL = re.compile(rb"message/global-delivery-status", re.IGNORECASE)
+_NUMBERED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _SMTP = re.compile(r"([245]\d\d)[ -]")
 _EMPTY_LINE = re.compile(rb"\r?\n[ \t]*\r?\n")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
@@ -45,7 +47,12 @@ class Notice:
 
 
 def read_notices(content: bytes) -> tuple[Notice, ...]:
-    """Every per-recipient block of a DSN, in order; empty if the mail is no DSN."""
+    """Every per-recipient block of a DSN, in order; empty if the mail is no DSN.
+
+    The standard parser takes the blocks of `message/delivery-status` apart, and those of its sister
+    for addresses beyond ASCII (RFC 6533 section 4) only if it has the same name.
+    """
+    content = _GLOBAL.sub(b"message/delivery-status", content)
     message = email.message_from_bytes(content, policy=email.policy.compat32)
     return tuple(
         _notice(block)
@@ -130,3 +137,16 @@ def _notice(block: Message) -> Notice:
         diagnostic=_field(block, "Diagnostic-Code"),
         remote=_field(block, "Remote-MTA").partition(";")[2].strip(),
     )
+
+
+def _plain(value: str) -> str:
+    """A field's value on one line; the parser keeps octets above 127 as surrogates."""
+    return " ".join(value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())
+
+
+def _recipient(field: str) -> str:
+    """The address; in the type `utf-8` characters may be written as numbers (RFC 6533 section 3)."""
+    kind, _, address = field.partition(";")
+    if kind.strip().lower() != "utf-8":
+        return address.strip()
+    return _NUMBERED.sub(lambda found: chr(int(found[1], 16)), address.strip())

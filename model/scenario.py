@@ -93,7 +93,13 @@ class Alike(StrEnum):
     OCTETS = "octets"
     """Byte for byte, as RFC 5321 section 2.3.1 has it for lines that end in CRLF."""
     LINES = "lines"
-    """Line for line: what RFC 5321 section 2.3.8 forbids (bare CR, bare LF) may be mended."""
+    """Line for line: what does not belong there (bare CR, bare LF, NUL) may be mended.
+
+    RFC 5321 sections 2.3.8 and 4.1.1.4 say what does not, and nothing of how: it may become a
+    line end, a blank, or nothing.
+    """
+    TEXT = "text"
+    """Letter for letter: lines may be broken anew, and blanks put in (RFC 5321 section 4.5.3.1.6)."""
     FREE = "free"
     """Documents let the agent convert it, or say nothing."""
 
@@ -103,8 +109,9 @@ class Mail:
     """What is submitted: recipients' local parts, size or body, sender, and how many times.
 
     `headers` are fields added to the usual ones. `body` is given raw, in octets, where it must be
-    odd; else it is made of plain lines, `octets` long. `messages` beyond one are that many
-    messages to one recipient each, whose local part gets a number: `user-1`, `user-2`, ...
+    odd; else it is made of plain lines, `octets` long. `whole` stands in place of header and body
+    both. In all three `{domain}` stands for the recipients' domain. `messages` beyond one are that
+    many messages to one recipient each, whose local part gets a number: `user-1`, `user-2`, ...
     """
 
     recipients: tuple[str, ...] = ("user",)
@@ -117,6 +124,9 @@ class Mail:
     body: bytes | None = None
     messages: int = 1
     alike: Alike = Alike.OCTETS
+    whole: bytes | None = None
+    domain: str = "{domain}"
+    """How the recipients' domain is written: `{domain}.` with a dot, `[{mx1}]` as a host's address."""
 
     @property
     def envelopes(self) -> tuple[tuple[str, ...], ...]:

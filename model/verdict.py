@@ -36,6 +36,7 @@ class Law(StrEnum):
     UNAMBIGUOUS = "unambiguous"
     GREETS_AGAIN = "greets-again"
     LEGIBLE = "legible"
+    OFFERED = "offered"
 
 
 class Holds(StrEnum):

@@ -10,6 +10,7 @@ from model.behaviours import (
     BreakHandshake,
     CutAt,
     CutBody,
+    Flap,
     Fragment,
     HalfClose,
     HalfReply,
@@ -19,6 +20,7 @@ from model.behaviours import (
     KeepThenCut,
     KeepThenStall,
     Late,
+    LineEnds,
     MaskCapabilities,
     MaskGreeting,
     MostRecipients,
@@ -27,6 +29,7 @@ from model.behaviours import (
     SendAt,
     SizeLimit,
     StallAt,
+    Surplus,
     Withhold,
 )
 from model.smtp import (
@@ -44,6 +47,7 @@ from model.smtp import (
 )
 
 EHLO = "250-mx1\n250-SIZE 1000\n250-STARTTLS\n250 HELP"
+OK = b"250 OK\r\n"
 USUAL: dict[Stage, Say | Listen | Negotiate] = {
     Stage.EHLO: Say(EHLO),
     Stage.GREETING: Say("220 mx1 ESMTP"),
@@ -103,6 +107,15 @@ ACTING: list[tuple[Behaviour, Moment, object]] = [
     (SizeLimit(99, "552 no"), moment(Stage.DOT, octets=100), Say("552 no")),
     (InClear(CutAt(Stage.MAIL)), moment(Stage.MAIL), HangUp()),
     (BreakHandshake(9, HangUp()), moment(Stage.HANDSHAKE), Negotiate(9, HangUp())),
+    (LineEnds(b"\n"), moment(Stage.EHLO), Send(EHLO.encode() + b"\n", takes=True)),
+    (Surplus(Stage.RCPT, "421 bye"), moment(Stage.RCPT), Send(OK + b"421 bye\r\n", takes=True)),
+    (
+        Surplus(Stage.RCPT, "421 bye", close=True),
+        moment(Stage.RCPT),
+        Send(OK + b"421 bye\r\n", close=True, takes=True),
+    ),
+    (Flap(1, share=1.0), moment(Stage.MAIL, visit=2), HangUp(reset=True)),
+    (Flap(1, share=1.0, keeps=True), moment(Stage.DOT, visit=3), HangUp(keep=True)),
 ]
 
 IDLE: list[tuple[Behaviour, Moment]] = [
@@ -135,6 +148,11 @@ IDLE: list[tuple[Behaviour, Moment]] = [
     (InClear(CutAt(Stage.MAIL)), moment(Stage.MAIL, tls=True)),
     (BreakHandshake(9, HangUp()), moment(Stage.STARTTLS)),
     (BreakHandshake(9, HangUp(), times=1), moment(Stage.HANDSHAKE, visit=2)),
+    (LineEnds(b"\n"), moment(Stage.BODY)),
+    (Surplus(Stage.RCPT, "421 bye"), moment(Stage.MAIL)),
+    (Surplus(Stage.RCPT, "421 bye", times=1), moment(Stage.RCPT, visit=2)),
+    (Flap(1, share=0.0), moment(Stage.MAIL)),
+    (Flap(1, share=1.0, times=1), moment(Stage.MAIL, visit=2)),
 ]
 
 
@@ -162,3 +180,16 @@ def test_behaviours_are_asked_in_order() -> None:
     found = decide((Withhold("STARTTLS"), Withhold("HELP")), moment(Stage.EHLO))
 
     assert found == Say("250-mx1\n250 SIZE 1000")
+
+
+def test_a_flapping_host_keeps_at_the_dot_only_and_not_each_time() -> None:
+    """What happens follows from seed, stage and visit, and is the same each time."""
+    flap = Flap(7, share=0.5, keeps=True)
+
+    def kept(stage: Stage) -> list[bool]:
+        deeds = [flap.react(moment(stage, visit)) for visit in range(1, 200)]
+        return [deed.keep for deed in deeds if isinstance(deed, HangUp)]
+
+    assert set(kept(Stage.DOT)) == {True, False}
+    assert set(kept(Stage.MAIL)) == {False}
+    assert kept(Stage.DOT) == kept(Stage.DOT)

@@ -153,6 +153,18 @@ def test_an_unreached_server_is_named_before() -> None:
     assert [r.host for r in log.read(f"{other}== u@b.test {deferred}")] == [""]
 
 
+def test_who_has_not_been_tried_at_all_is_held() -> None:
+    """Said once of each: at the queue runs after an attempt it is no news."""
+    log = Maillog()
+    too_soon = "R=mx T=smtp defer (-53): retry time not reached for any host for 'a.test'"
+    (held,) = log.read(f"{HEAD}== u@a.test {too_soon}")
+    assert held == Report("u@a.test", State.HELD, text=too_soon, queue_id=QUEUE_ID)
+    assert log.read(f"{HEAD}== u@a.test {too_soon}") == []
+    (tried,) = log.read(f"{HEAD}== v@a.test R=mx T=smtp defer (111): Connection refused")
+    assert tried.state is State.DEFERRED
+    assert log.read(f"{HEAD}== v@a.test {too_soon}") == []
+
+
 def test_a_completed_message_is_forgotten() -> None:
     """Ids come again some day."""
     log = Maillog()

@@ -5,7 +5,7 @@ import pytest
 from catalogue import dialects
 from model.behaviours import CutAt, Quota
 from model.events import Asked, Did, Elapsed, Event, Heard, Knocked, Retried
-from model.expect import AnyOf, Delivers, Expectation, Expires, Fails, Recovers
+from model.expect import AnyOf, Arrives, Delivers, Expectation, Expires, Fails, Recovers
 from model.failure import Cause, Failure
 from model.judge import judge, unmet_faults
 from model.report import State
@@ -148,6 +148,21 @@ def test_recovery() -> None:
     assert judge(refusing(once), double, M365).verdict is Verdict.FAIL
     assert judge(refusing(twice), double, M365).verdict is Verdict.PASS
     assert judge(refusing(once), never, M365).verdict is Verdict.FAIL
+
+
+def test_arriving_in_the_end() -> None:
+    """Whatever came before, and a copy that was never acknowledged; but once, and there."""
+    arrives = refusing(Arrives())
+    copy, home = stored(acknowledged=False), said(State.DELIVERED, 250, "2.0.0", at=3.0)
+
+    def verdict(*events: Event) -> Verdict:
+        return judge(arrives, trace(KNOCK, *events), M365).verdict
+
+    assert verdict(deferred(0, "4.9.9"), deferred(), stored(), home, queued()) is Verdict.PASS
+    assert verdict(deferred(), copy, stored(), home, queued()) is Verdict.PASS
+    assert verdict(deferred(), stored(), stored(), home, queued()) is Verdict.FAIL
+    assert verdict(deferred(), KEPT) is Verdict.FAIL
+    assert verdict(deferred(), stored(host="mx2"), home, queued()) is Verdict.FAIL
 
 
 def test_what_a_dialect_lets_be_final_need_not_recover() -> None:

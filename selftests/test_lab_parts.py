@@ -21,7 +21,7 @@ from model.expect import expires
 from model.ndr import read_notices
 from model.scenario import Change, Host, Reach
 from model.tls import Tls
-from selftests.worlds import ndr, stored
+from selftests.worlds import deferred, ndr, stored
 from targets.base import Capability
 
 FAST = PACES["fast"]
@@ -158,10 +158,13 @@ def test_a_journal_wakes_who_waits_and_gives_up_at_the_deadline() -> None:
         journal = Journal()
         journal.open("a")
         loop = asyncio.get_running_loop()
-        loop.call_later(0.05, journal.saw, "a", Knocked(0.0, "mx1", "198.18.1.1"))
+        journal.saw("a", Knocked(0.0, "mx1", "198.18.1.1"))
+        loop.call_later(0.05, journal.saw, "a", deferred())
 
-        assert await journal.until("a", lambda events: len(events) == 1, loop.time() + 5)
-        assert not await journal.until("a", lambda events: len(events) == 2, loop.time() + 0.05)
+        assert await journal.until("a", lambda words: len(words) == 1, loop.time() + 5)
+        assert not await journal.until("a", lambda words: len(words) == 2, loop.time() + 0.05)
+        assert journal.words("a") == (deferred(),)
+        assert len(journal.events("a")) == 2
 
     asyncio.run(body())
 

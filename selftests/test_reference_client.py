@@ -71,11 +71,15 @@ class Peer:
         while line := (await reader.readline()).decode().strip():
             self.lines.append(line)
             verb = line.split()[0].upper()
-            offered = "250-me\r\n250 STARTTLS" if self.certificate is not None else "250 me"
+            offered = "250-me\r\n250 8BITMIME"
+            if self.certificate is not None:
+                offered = "250-me\r\n250-8BITMIME\r\n250 STARTTLS"
             usual = {"EHLO": offered, "DATA": "354 go", "QUIT": "221 bye", "STARTTLS": "220 go"}
+            if verb == "BDAT":
+                self.body = await reader.readexactly(int(line.split()[1]))
             if not self._say(writer, verb, usual.get(verb, "250 2.0.0 fine")):
                 return
-            if verb == "DATA" and "DATA" not in self.replies:
+            if verb == "DATA" and (self.replies.get("DATA") or "354").startswith("354"):
                 self.body = await reader.readuntil(b"\r\n.\r\n")
                 if not self._say(writer, "DOT", "250 2.6.0 stored"):
                     return
@@ -108,6 +112,7 @@ def deliver(
     ips: tuple[str, ...] = (IP,),
     content: bytes = BODY,
     reuses: bool = False,
+    domain: str = "d.test",
 ) -> dict[str, Outcome]:
     """One attempt against a server; what came of it."""
 
@@ -124,7 +129,8 @@ def deliver(
         port = server.sockets[0].getsockname()[1]
         config = Config(("127.0.0.1", 1), port, str(ca_file), TIMERS)
         courier = Courier(config, Names(ips), Policy(), Contexts(str(ca_file)))
-        route = Route("d.test", (NAME,), setting, tls_domain, 1.0, reuses=reuses)
+        hosts = () if domain.startswith("[") else (NAME,)
+        route = Route(domain, hosts, setting, tls_domain, 1.0, reuses=reuses)
         async with server:
             return dict(await courier.deliver("s@home.test", recipients, content, route))
 
@@ -179,6 +185,68 @@ def test_dots_are_doubled(content: bytes, wire: bytes) -> None:
     assert stuffed(content) == wire
 
 
+OFFERING = {"EHLO": "250-me\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 SMTPUTF8"}
+
+
+@pytest.mark.parametrize(
+    ("recipient", "content", "code"),
+    [
+        ("u@d.test", b"a\nb\r\n", "5.6.11"),
+        ("u@d.test", b"a\rb\r\n", "5.6.11"),
+        ("u@d.test", b"a\r\r\n", "5.6.11"),
+        ("u@d.test", BODY, "5.6.3"),
+        ("j\u00f6rg@d.test", b"a\r\n", "5.6.7"),
+    ],
+)
+def test_what_the_host_does_not_take_is_not_sent(recipient: str, content: bytes, code: str) -> None:
+    peer = Peer({"EHLO": "250 me"})
+    found = failure(deliver(peer, recipients=(recipient,), content=content))
+    assert found.kind is Kind.UNSUITABLE
+    assert found.detail.startswith(code + " ")
+    assert not [line for line in peer.lines if line.startswith("MAIL")]
+
+
+def test_of_several_recipients_only_the_unsuitable_are_left_out() -> None:
+    peer = Peer()
+    outcomes = deliver(peer, recipients=("j\u00f6rg@d.test", "u@d.test"), content=b"a\r\n")
+    assert [isinstance(outcome, Sent) for outcome in outcomes.values()] == [False, True]
+    assert [line for line in peer.lines if line.startswith("RCPT")] == ["RCPT TO:<u@d.test>"]
+
+
+def test_what_the_host_takes_is_announced() -> None:
+    peer = Peer(dict(OFFERING))
+    assert isinstance(deliver(peer, recipients=("j\u00f6rg@d.test",))["j\u00f6rg@d.test"], Sent)
+    assert "MAIL FROM:<s@home.test> SMTPUTF8 BODY=8BITMIME" in peer.lines
+    assert "RCPT TO:<j\u00f6rg@d.test>" in peer.lines
+
+
+def test_bare_line_feeds_go_in_a_chunk_as_they_are() -> None:
+    peer = Peer(dict(OFFERING))
+    assert isinstance(deliver(peer, content=b"a\nb\r\n")["u@d.test"], Sent)
+    assert peer.lines[-1 - ("QUIT" in peer.lines)] == "BDAT 5 LAST"
+    assert peer.body == b"a\nb\r\n"
+
+
+@pytest.mark.parametrize(
+    ("replies", "stage", "kind"),
+    [
+        ({"EHLO": "250 me\r\n250 twice"}, Stage.MAIL, Kind.GARBAGE),
+        ({"RCPT": "250 fine\r\n421 4.3.2 bye"}, Stage.DATA, Kind.REPLY),
+        ({"DATA": "354 go\r\n250 stored"}, Stage.DOT, Kind.GARBAGE),
+    ],
+)
+def test_who_speaks_out_of_turn_is_left(
+    replies: dict[str, str | None], stage: Stage, kind: Kind
+) -> None:
+    assert kinds(deliver(Peer(replies), content=b"a\r\n")) == (stage, kind)
+
+
+def test_a_domain_that_is_an_address_is_where_it_goes() -> None:
+    domain = f"[{IP}]"
+    outcomes = deliver(Peer(), recipients=(f"u@{domain}",), domain=domain)
+    assert isinstance(outcomes[f"u@{domain}"], Sent)
+
+
 @pytest.mark.parametrize(
     ("handler", "stage", "kind"),
     [
@@ -208,7 +276,7 @@ def test_a_failure_says_stage_and_kind(handler: Handler, stage: Stage, kind: Kin
 
 def test_helo_is_said_to_whoever_does_not_know_ehlo() -> None:
     peer = Peer({"EHLO": "500 what"})
-    assert isinstance(deliver(peer)["u@d.test"], Sent)
+    assert isinstance(deliver(peer, content=b"a\r\n")["u@d.test"], Sent)
     assert [line.split()[0] for line in peer.lines[:3]] == ["EHLO", "HELO", "MAIL"]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -20,7 +21,8 @@ from targets.reference.config import Config, from_json
 from targets.reference.dialect import Dialect
 from targets.reference.ndr import Lost, Writer
 from targets.reference.outcome import Failure, Kind, Outcome, Outcomes, Reply, Sent, Server, Stage
-from targets.reference.queue import Message, by_domain
+from targets.reference.policy import Policy
+from targets.reference.queue import AT_ONCE, Fate, Message, Queue, by_domain
 
 HOUR = 3600.0
 SERVER = Server("mx.d.test", "127.0.0.9", 25)
@@ -157,6 +159,38 @@ def test_an_order_makes_an_attempt_now_and_none_for_a_message_that_is_gone() -> 
 
     bench = run(lambda _: REFUSED, scene)
     assert bench.states() == [State.DEFERRED, State.DELIVERED]
+
+
+def test_only_so_many_are_attempted_at_once_for_a_domain() -> None:
+    """The others follow; another domain does not wait for them."""
+    under_way: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+
+    async def attempt(message: Message, domain: str, recipients: Sequence[str]) -> Outcomes:
+        under_way[domain] += 1
+        most[domain] = max(most[domain], under_way[domain])
+        await asyncio.sleep(0)
+        under_way[domain] -= 1
+        return dict.fromkeys(recipients, SENT)
+
+    class Deaf:
+        def told(self, message: Message, fates: Sequence[Fate]) -> None:
+            """Nobody asks."""
+
+    async def scene(bench: Bench) -> None:
+        queue = Queue(bench.clock, Policy(), attempt, Deaf())
+        for number in range(2 * AT_ONCE):
+            recipients = (f"u{number}@d.test", "u@e.test")
+            arrived = datetime(2026, 11, 25, tzinfo=UTC)
+            queue.add(
+                Message(str(number), "", recipients, CONTENT, 0.0, arrived), lambda domain: HOUR
+            )
+        for _ in range(10 * AT_ONCE):
+            await asyncio.sleep(0)
+        assert not queue.waiting()
+
+    run(lambda _: SENT, scene)
+    assert most == {"d.test": AT_ONCE, "e.test": AT_ONCE}
 
 
 def test_the_schedule_follows_the_clock() -> None:

@@ -132,8 +132,8 @@ class Wordless(Agent):
 
 
 class _EightBits(Session):
-    def _unfit(self, addresses: Sequence[str], content: bytes) -> Reply | None:
-        return super()._unfit(addresses, b"")
+    def _unfit(self, content: bytes) -> Reply | None:
+        return super()._unfit(b"")
 
 
 class _EightBitsCourier(Courier):
@@ -147,8 +147,10 @@ class EightBits(Agent):
 
 
 class _Transliterates(Session):
-    def _unfit(self, addresses: Sequence[str], content: bytes) -> Reply | None:
-        return super()._unfit((), content)
+    def unsuitable(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        return super().unsuitable("", (), content)
 
     def _parameters(self, addresses: Sequence[str], content: bytes) -> str:
         return super()._parameters(addresses if self.offers("smtputf8") else (), content)

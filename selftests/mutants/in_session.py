@@ -133,7 +133,7 @@ class _Polite(Session):
         if any(isinstance(outcome, Failure) for outcome in outcomes.values()):
             return outcomes
         try:
-            self._want(await self._say(Stage.DOT, "QUIT"), 221, Stage.DOT)
+            self._want_yes(await self._say(Stage.DOT, "QUIT"), Stage.DOT)
         except Broken as lost:
             return dict.fromkeys(recipients, lost.failure)
         return outcomes

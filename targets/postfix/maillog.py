@@ -14,7 +14,8 @@ from model.report import Report, State
 
 _ABOUT = re.compile(r" postfix/[\w/-]+\[\d+\]: (?P<id>[0-9A-Za-z]+): (?P<rest>.*)")
 _TO = re.compile(
-    r"to=<(?P<recipient>[^>]*)>, .*?relay=(?P<relay>\S+), .*?"
+    r'to=<(?P<recipient>(?:"(?:\\.|[^"\\])*"|[^">])*)>, '  # as in SMTP (info_log_address_format)
+    r".*?relay=(?P<relay>\S+), .*?"
     r"dsn=(?P<dsn>[245]\.\d{1,3}\.\d{1,3}), status=(?P<status>[a-z]+) \((?P<text>.*?)\)?$"
 )
 """The closing parenthesis is missing where Postfix has cut a line that was too long for its log."""

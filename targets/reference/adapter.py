@@ -104,9 +104,9 @@ class Adapter:
             InQueue(entry["queue_id"], tuple(entry["recipients"])) for entry in self._ask("queue")
         ]
 
-    def retry(self, queue_id: str) -> None:
-        """Make the agent try this message again."""
-        self._ask("retry", queue_id=queue_id)
+    def retry(self, *queue_ids: str) -> None:
+        """Make the agent try these messages again."""
+        self._ask("retry", queue_ids=queue_ids)
 
     def pass_time(self, seconds: float) -> None:
         """Move the agent's clock ahead."""

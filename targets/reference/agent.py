@@ -73,9 +73,9 @@ class Agent:
         self.queue.add(message, self.lifetime)
         return queue_id
 
-    def retry(self, queue_id: str) -> None:
-        """Try a message again now."""
-        self.queue.retry(queue_id)
+    def retry(self, *queue_ids: str) -> None:
+        """Try messages again now."""
+        self.queue.retry(*queue_ids)
 
     def advance(self, seconds: float) -> None:
         """Let the clock run ahead."""

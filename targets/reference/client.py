@@ -34,6 +34,11 @@ OTHERWISE = 300.0
 """The rest. RFC 5321 section 4.5.3.2 asks for at least that; about QUIT it says nothing, and
 nothing depends on it."""
 
+EIGHT = "5.6.3 Content needs 8BITMIME, which the server does not offer"
+ADDRESS = "5.6.7 Address needs SMTPUTF8, which the server does not offer"
+BARE = "5.6.11 SMTPSEND.BareLinefeedsAreIllegal; bare linefeeds cannot be sent via DATA"
+"""Exchange Online's words where the host has no BDAT."""
+_STRAY = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _REPLY = re.compile(rb"(?:[0-9]{3}-[^\n]*\n)*[0-9]{3}(?: [^\n]*)?\r?\n")
 
 
@@ -171,20 +176,20 @@ class Session:
 
         Raises Broken if the connection is lost before MAIL is answered.
         """
-        if (unfit := self._unfit((sender, *recipients), content)) is not None:
-            unsuitable = Failure(Stage.MAIL, Kind.UNSUITABLE, self.server, unfit)
-            return dict.fromkeys(recipients, unsuitable)
-        parameters = self._parameters((sender, *recipients), content)
+        outcomes = self.unsuitable(sender, recipients, content)
+        left = [recipient for recipient in recipients if recipient not in outcomes]
+        if not left:
+            return outcomes
+        parameters = self._parameters((sender, *left), content)
         reply = await self._say(Stage.MAIL, f"MAIL FROM:<{sender}>{parameters}")
         if reply.code >= 300:
-            return dict.fromkeys(recipients, self._refusal(Stage.MAIL, reply))
-        outcomes: dict[str, Outcome] = {}
+            return outcomes | dict.fromkeys(left, self._refusal(Stage.MAIL, reply))
         try:
-            for recipient in recipients:
-                reply = await self._say(Stage.RCPT, f"RCPT TO:<{recipient}>")
+            for recipient in left:
+                reply = await self._say(Stage.RCPT, f"RCPT TO:<{recipient.rstrip('.')}>")
                 if reply.code >= 300:
                     outcomes[recipient] = self._refusal(Stage.RCPT, _as_meant(reply))
-            accepted = [r for r in recipients if r not in outcomes]
+            accepted = [r for r in left if r not in outcomes]
             if accepted:
                 outcomes |= dict.fromkeys(accepted, await self._send(content))
         except Broken as lost:
@@ -192,13 +197,46 @@ class Session:
                 outcomes.setdefault(recipient, lost.failure)
         return outcomes
 
+    def unsuitable(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        """Those to whom the message cannot go as this host is, and why.
+
+        RFC 1870 section 6.1 (size), RFC 5321 section 2.3.8 (no bare CR or LF), RFC 6152 section 3 (no eighth bit without
+        8BITMIME), RFC 6531 section 3.2 (no address beyond ASCII without SMTPUTF8).
+        """
+        if (unfit := self._unfit(content)) is not None:
+            return dict.fromkeys(recipients, self._unsuitable(unfit))
+        if self.offers("smtputf8"):
+            return {}
+        odd = [recipient for recipient in recipients if not (sender + recipient).isascii()]
+        return dict.fromkeys(odd, self._unsuitable(Reply(550, ADDRESS)))
+
+    def _unfit(self, content: bytes) -> Reply | None:
+        """Why the content cannot go to this host as it is, if so."""
+        limit = self._capabilities.get("size", "")
+        if limit.isdigit() and 0 < int(limit) < len(content):
+            return Reply(552, f"5.3.4 Message size exceeds the {limit} octets of the server")
+        if _STRAY.search(content) and not self.offers("chunking"):
+            return Reply(550, BARE)
+        if not content.isascii() and not self.offers("8bitmime"):
+            return Reply(550, EIGHT)
+        return None
+
+    def _unsuitable(self, why: Reply) -> Failure:
+        return Failure(Stage.MAIL, Kind.UNSUITABLE, self.server, why)
+
     async def _send(self, content: bytes) -> Outcome:
-        reply = await self._say(Stage.DATA, "DATA")
-        if not 300 <= reply.code < 400:
-            return self._refusal(Stage.DATA, reply)
+        if _STRAY.search(content):
+            octets = b"BDAT %d LAST\r\n" % len(content) + content
+        else:
+            reply = await self._say(Stage.DATA, "DATA")
+            if not 300 <= reply.code < 400:
+                return self._refusal(Stage.DATA, reply)
+            octets = self.framed(content)
         self._mind_the_unasked(Stage.DATA)
         try:
-            self._wire.write(self.framed(content))
+            self._wire.write(octets)
         except ConnectionError as error:
             self._break(Stage.DOT, Kind.CLOSED, cause=error)
         reply = await self._reply(Stage.DOT, self._wire.read_response(self.patience(Stage.DOT)))
@@ -243,21 +281,11 @@ class Session:
         found = transport.get_extra_info("ssl_object") if transport is not None else None
         return found if isinstance(found, ssl.SSLObject) else None
 
-    def _unfit(self, addresses: Sequence[str], content: bytes) -> Reply | None:
-        """Why a message cannot go to this server as it is (RFC 1870, 6152, 6531), if so."""
-        limit = self._capabilities.get("size", "")
-        if limit.isdigit() and 0 < int(limit) < len(content):
-            return Reply(552, f"5.3.4 Message size exceeds the {limit} octets of the server")
-        if not _ascii_only(addresses) and not self.offers("smtputf8"):
-            return Reply(550, "5.6.7 Address needs SMTPUTF8, which the server does not offer")
-        if not content.isascii() and not self.offers("8bitmime"):
-            return Reply(550, "5.6.3 Content needs 8BITMIME, which the server does not offer")
-        return None
-
     def _parameters(self, addresses: Sequence[str], content: bytes) -> str:
-        """What MAIL has to say beyond the sender, of what the server offers."""
-        eight = " BODY=8BITMIME" if self.offers("8bitmime") and not content.isascii() else ""
-        return eight + ("" if _ascii_only(addresses) else " SMTPUTF8")
+        """What MAIL has to say beyond the sender (RFC 6152 section 2, RFC 6531 section 3.4)."""
+        odd = not _ascii_only(addresses)
+        eight = self.offers("8bitmime") and (odd or not content.isascii())
+        return " BODY=8BITMIME" * eight + " SMTPUTF8" * odd
 
     async def _say(self, stage: Stage, *words: str) -> Reply:
         octets = " ".join(words).encode()

@@ -103,7 +103,9 @@ class Courier:
         for smart_host in route.smart_hosts:
             async for server in self._smart_host(smart_host):
                 yield server
-        if not route.smart_hosts:
+        if not route.smart_hosts and (literal := _literal(route.domain)):
+            yield self._server(literal, literal)
+        elif not route.smart_hosts:
             async for server in self._exchangers(await self._resolver.exchangers(route.domain)):
                 yield server
 
