@@ -194,7 +194,7 @@ OFFERING = {"EHLO": "250-me\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 SMTPUTF8"}
         ("u@d.test", b"a\nb\r\n", "5.6.11"),
         ("u@d.test", b"a\rb\r\n", "5.6.11"),
         ("u@d.test", b"a\r\r\n", "5.6.11"),
-        ("u@d.test", BODY, "5.6.3"),
+        ("u@d.test", b"\xc3\xbc\r\n", "5.6.3"),
         ("j\u00f6rg@d.test", b"a\r\n", "5.6.7"),
     ],
 )
