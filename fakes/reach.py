@@ -85,13 +85,14 @@ class Reaches:
         self._codes.pop((ip, port), None)
 
     def _listen_silently(self, ip: str, port: int) -> list[socket.socket]:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((ip, port))
         listener.listen(0)
-        filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        filler = socket.socket(family, socket.SOCK_STREAM)
         filler.bind((ip, 0))
-        self._fillers.add(filler.getsockname())
+        self._fillers.add(filler.getsockname()[:2])
         filler.settimeout(_FILLER_TIMEOUT)
         filler.connect((ip, port))
         return [listener, filler]

@@ -1,6 +1,6 @@
 """Where each scenario is put: its domains, its addresses, its route, its message.
 
-A pure function of the scenarios, the room's network and its port. The scenario's id is its
+A pure function of the scenarios, the room's networks and its port. The scenario's id is its
 domain, so `grep connect-refused` finds it in any log.
 """
 
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from fakes.reach import NOWHERE
 from lab.room import Room
-from model.scenario import Reach, Scenario
+from lab.sealed import NETWORK6
+from model.scenario import Family, Reach, Scenario
 from model.trace import Placement
 from targets.base import Envelope, Route
 
@@ -37,7 +38,7 @@ def place_all(
     lifetimes: Mapping[str, float],
 ) -> list[Placed]:
     """Place every scenario; `lifetimes` gives each id's lifetime by the agent's clock."""
-    addresses = _addresses(network)
+    addresses = {Family.IPV4: _addresses(network), Family.IPV6: _addresses(NETWORK6)}
     return [_place(s, addresses, room, lifetimes[s.id]) for s in scenarios]
 
 
@@ -51,13 +52,16 @@ def _addresses(network: str) -> Iterator[str]:
     return (str(net[number]) for number in range(256, net.num_addresses - 1))
 
 
-def _place(scenario: Scenario, addresses: Iterator[str], room: Room, lifetime: float) -> Placed:
+def _place(
+    scenario: Scenario, addresses: Mapping[Family, Iterator[str]], room: Room, lifetime: float
+) -> Placed:
     domain = f"{scenario.label}.test"
     home = f"{scenario.label}.{HOME}"
     hosts = {}
     for host in scenario.hosts:
         away = host.reach is Reach.UNREACHABLE and not room.sealed
-        hosts[host.name] = (f"{host.name}.{domain}", NOWHERE if away else next(addresses))
+        ip = NOWHERE if away else next(addresses[host.family])
+        hosts[host.name] = (f"{host.name}.{domain}", ip)
     placement = Placement(
         domain=domain,
         home=home,

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from lab.lab import Order
 from lab.pace import Pace, scaled
+from lab.sealed import why_no_ipv6
 from model.expect import expires
-from model.scenario import HOUR, Reach, Scenario
+from model.scenario import HOUR, Family, Reach, Scenario
 from model.tls import Tls
 from targets.base import Capability, Target
 
@@ -35,6 +36,8 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "the target has no TLS settings per route"
     if not sealed and any(host.reach is Reach.PROHIBITED for host in scenario.hosts):
         return "ICMP needs the sealed room"
+    if any(host.family is Family.IPV6 for host in scenario.all_hosts):
+        return why_no_ipv6() if sealed else "IPv6 needs the sealed room"
     return ""
 
 

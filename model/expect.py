@@ -15,12 +15,14 @@ from model.failure import Cause
 class Delivers:
     """The message reaches this host, or one of `others`, at the first attempt.
 
-    `twice` allows a second copy: the host stored the first and did not say so (RFC 1047).
+    `twice` allows a second copy: the host stored the first and did not say so (RFC 1047). `spread`:
+    there are many messages, and each of the hosts must get some of them.
     """
 
     to: str = "mx1"
     others: tuple[str, ...] = ()
     twice: bool = False
+    spread: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -28,7 +30,7 @@ class Delivers:
         return (self.to, *self.others)
 
     def __str__(self) -> str:
-        return "delivered to " + " or ".join(self.hosts)
+        return "delivered to " + (" and " if self.spread else " or ").join(self.hosts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
     wrongs = [*broken, *(wrong for finding in findings for wrong in finding.wrongs)]
     wrongs += _left_out(scenario, trace)
     wrongs += _too_many(scenario, trace)
+    wrongs += _one_sided(scenario, trace)
     observed = "; ".join(dict.fromkeys(finding.observed for finding in findings))
     laws = [law for law, state in holds.items() if state is Holds.BROKEN]
     if laws:
@@ -366,6 +367,17 @@ def _too_many(scenario: Scenario, trace: Trace) -> list[Mismatch]:
     if not most or len(made) <= most:
         return []
     return [Mismatch("connections of the first attempt", f"at most {most}", str(len(made)))]
+
+
+def _one_sided(scenario: Scenario, trace: Trace) -> list[Mismatch]:
+    """What is wrong if a host got nothing, although the mail was to be spread (RFC 5321 section 5.1)."""
+    way = scenario.expect
+    if not (isinstance(way, Delivers) and way.spread):
+        return []
+    got = {event.host for event in trace.all(Accepted)}
+    none = [host for host in way.hosts if host not in got]
+    every = " and ".join(way.hosts)
+    return [Mismatch("hosts that got mail", every, "none for " + ", ".join(none))] if none else []
 
 
 def _knocked(host: Host, trace: Trace) -> bool:

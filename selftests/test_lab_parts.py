@@ -1,7 +1,7 @@
 """The lab's pure parts: placing, pacing, arranging, sharding, reading notices."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from fixtures.shards import plain, shard
 from lab.journal import Journal
 from lab.pace import PACES
 from lab.plan import place_all
+from lab.sealed import why_no_ipv6
 from lab.setups import arrange, unsupported
 from model.events import Knocked, Strayed
 from model.expect import expires
 from model.ndr import read_notices
+from model.scenario import Family, Host
 from model.tls import Tls
 from selftests.worlds import ndr, stored
 from targets.base import Capability
@@ -51,9 +53,11 @@ def test_placing_gives_everybody_an_address_of_their_own() -> None:
     lives = dict.fromkeys(CATALOGUE, DAY)
     placed = place_all(scenarios, SomeRoom(sealed=True), "198.18.0.0/15", lives)  # type: ignore[arg-type]
     addresses = [ip for one in placed for _, ip in one.placement.hosts.values()]
+    families = [host.family for s in scenarios for host in s.hosts]
 
-    assert len(addresses) == len(set(addresses)) == sum(len(s.hosts) for s in scenarios)
-    assert all(ip.startswith("198.18.") for ip in addresses)
+    assert len(addresses) == len(set(addresses)) == len(families)
+    for ip, family in zip(addresses, families, strict=True):
+        assert ip.startswith("2001:2::" if family is Family.IPV6 else "198.18."), ip
     again = place_all(scenarios, SomeRoom(sealed=True), "198.18.0.0/15", lives)  # type: ignore[arg-type]
     assert [p.placement for p in again] == [p.placement for p in placed]
 
@@ -132,6 +136,9 @@ def test_what_is_unsupported_says_why() -> None:
     assert "smart hosts" in unsupported(smart, bare, sealed=True)
     assert "TLS" in unsupported(strict, bare, sealed=True)
     assert "sealed" in unsupported(icmp, able, sealed=False)
+    six = replace(OPENING, hosts=(Host(family=Family.IPV6),))
+    assert unsupported(six, able, sealed=False) == "IPv6 needs the sealed room"
+    assert unsupported(six, able, sealed=True) == why_no_ipv6()
     assert [unsupported(s, able, sealed=True) for s in (smart, strict, icmp)] == ["", "", ""]
 
 

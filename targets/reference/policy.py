@@ -35,7 +35,7 @@ class Policy:
 
         A 5yz greeting says something about the server, not about the recipient.
         """
-        if failure.kind is Kind.NULL_MX:
+        if failure.kind in (Kind.NULL_MX, Kind.LOOP):
             return True
         if failure.kind is not Kind.REPLY or failure.reply is None:
             return False
