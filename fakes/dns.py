@@ -218,7 +218,11 @@ class Nameserver:
                 return None, True
             if spoiled is answer:
                 continue
-            answer = replace(spoiled, records=tuple(map(zone.absolute, spoiled.records)))
+            answer = replace(
+                spoiled,
+                records=tuple(map(zone.absolute, spoiled.records)),
+                additional=tuple(map(zone.absolute, spoiled.additional)),
+            )
             if isinstance(fault, Stale) and zone.label is not None:
                 self._note_stale(zone.label, now, visits.first + fault.ttl, answer)
         return answer, answer is not honest
@@ -242,11 +246,13 @@ class Nameserver:
             answer.query,
             answer.question,
             answer.extended,
+            answer.additional,
+            answer.chopped,
         )
         octets = write(question, reply)
         if transport == "udp" and ID + len(octets) > question.limit:
             return write(question, replace(reply, records=(), soa=None, truncated=True))
-        return octets[: len(octets) - answer.chopped]
+        return octets
 
     def _harmless(self, question: Question) -> bool:
         """What agents ask by themselves, outside every scenario, or because a zone points there."""
@@ -286,8 +292,11 @@ def _summary(answer: Answer | None, octets: bytes | None) -> str:
         return f"{late}truncated"
     if answer.rcode == "NOERROR" and not answer.records:
         return f"{late}NODATA"
+    glue = (
+        f" and, unasked, {', '.join(map(_short, answer.additional))}" if answer.additional else ""
+    )
     codes = () if answer.rcode == "NOERROR" else (answer.rcode,)
-    return late + ", ".join((*codes, *map(_short, answer.records)))
+    return late + ", ".join((*codes, *map(_short, answer.records))) + glue
 
 
 def _oddities(answer: Answer) -> tuple[tuple[str, bool], ...]:

@@ -67,6 +67,7 @@ class Reply:
     """What to say: absolute lines for the answer and, for a negative one, the SOA.
 
     `question`: the name in the question section, if not the one asked for. `query`: QR clear.
+    `chopped`: how many octets lack at the end of the records; nothing comes behind them.
     """
 
     rcode: str
@@ -76,6 +77,8 @@ class Reply:
     query: bool = False
     question: str = ""
     extended: int | None = None
+    additional: tuple[str, ...] = ()
+    chopped: int = 0
 
 
 def read(octets: bytes) -> Question | None:
@@ -118,12 +121,17 @@ def write(question: Question, reply: Reply) -> bytes:
     flags |= (0 if reply.query else _QR) | (_TC if reply.truncated else 0)
     answers = [parsed(line) for line in reply.records]
     authorities = [parsed(reply.soa)] if reply.soa is not None else []
-    others = [_opt(question, reply)] if question.edns else []
+    others = [parsed(line) for line in reply.additional]
+    others += [_opt(question, reply)] if question.edns else []
     buffer = DNSBuffer()
     buffer.pack(_SECTIONS, 0, flags, 1, len(answers), len(authorities), len(others))
     buffer.encode_name(DNSLabel(reply.question) if reply.question else question.label)
     buffer.pack("!HH", question.number, _IN)
-    for record in (*answers, *authorities, *others):
+    for record in (*answers, *authorities):
+        record.pack(buffer)
+    if reply.chopped:
+        return bytes(buffer.data[ID : -reply.chopped])
+    for record in others:
         record.pack(buffer)
     return bytes(buffer.data[ID:])
 

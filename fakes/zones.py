@@ -90,9 +90,8 @@ def table(
 
 def _check(fault: Fault, table: Table) -> None:
     """Refuse at the door what would fail when the question comes."""
-    if isinstance(fault, Stale):
-        for line in fault.old:
-            parsed(table.absolute(line))
+    for line in (*getattr(fault, "old", ()), *getattr(fault, "records", ())):
+        parsed(table.absolute(line))
     if isinstance(fault, Rcode | Stale) and fault.rcode not in RCODES:
         raise ValueError(f"{fault.rcode!r} is no response code; known are {', '.join(RCODES)}")
 

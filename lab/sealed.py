@@ -92,7 +92,9 @@ def _why_not() -> str:
 def why_no_ipv6() -> str:
     """Why a sealed room would have no IPv6, in one sentence; empty if it would."""
     ip = _tool("ip") or "ip"
-    plumb = f"{ip} link set lo up && {ip} -6 route add local {NETWORK6} dev lo && echo 1 >{_FOREIGN}"
+    plumb = (
+        f"{ip} link set lo up && {ip} -6 route add local {NETWORK6} dev lo && echo 1 >{_FOREIGN}"
+    )
     said = _probe("sh", "-c", plumb)
     return f"the kernel gives the sealed room no IPv6 ({said})" if said else ""
 

@@ -38,9 +38,11 @@ class Answer:
     question: str = ""
     """The absolute name in the question section; empty: the one that was asked for."""
     chopped: int = 0
-    """How many octets are missing at the end of the message."""
+    """How many octets are missing at the end of the last record, and of the message."""
     extended: int | None = None
     """The extended error (RFC 8914), if the question has an OPT."""
+    additional: tuple[str, ...] = ()
+    """Lines that nobody has asked for, in the additional section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,17 @@ class Bogus:
     def spoil(self, answer: Answer, query: Query) -> Answer | None:
         """Withhold what does not validate."""
         return answer if query.unchecked else Answer("SERVFAIL", extended=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Glue:
+    """Add records that were not asked for to the answer, lines like a zone's."""
+
+    records: tuple[str, ...]
+
+    def spoil(self, answer: Answer, query: Query) -> Answer | None:
+        """Fill the additional section."""
+        return replace(answer, additional=self.records)
 
 
 def _with_ttl(line: str, ttl: int) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from model.events import (
     Accepted,
     Asked,
+    Changed,
     Connected,
     Declined,
     Elapsed,
@@ -136,17 +137,25 @@ def code_class(scenario: Scenario, trace: Trace) -> Wrongs:
 
 
 def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
-    """A failure reported after a server was contacted names that server (host or address)."""
-    contacted: set[str] = set()
+    """A failure reported after a server was contacted names that server (host or address).
+
+    Once the world has changed, another attempt begins: it may end before any server. A SYN may be
+    seen a moment after the report that names its host, so every server of the trace will do.
+    """
+    contacts = (e.host for e in trace.events if isinstance(e, Connected | Knocked))
+    names = {name for host in contacts for name in trace.placement.hosts.get(host, ())}
+    contacted = False
     wrongs, seen = [], False
     for event in trace.events:
+        if isinstance(event, Changed):
+            contacted = False
         if isinstance(event, Connected | Knocked):
-            contacted |= set(trace.placement.hosts.get(event.host, ()))
+            contacted = True
         if contacted and isinstance(event, Reported) and _is_failure(event.report, trace):
             seen = True
             said = f"{event.report.host} {event.report.ip} {event.report.text}"
-            if not any(name in said for name in contacted):
-                wanted = " or ".join(sorted(contacted))
+            if not any(name in said for name in names):
+                wanted = " or ".join(sorted(names))
                 observed = f"{event.report}: {event.report.text}"
                 wrongs.append(Mismatch("server named in the report", wanted, observed))
     return wrongs if seen else None
@@ -201,8 +210,8 @@ def intact(scenario: Scenario, trace: Trace) -> Wrongs:
         got = copy.content
         if alike is Alike.LINES:
             sent, got = in_lines(sent), in_lines(got)
-        head, found, tail = got.partition(sent)
-        if not sent or not found or tail or not TRACE_HEADERS.fullmatch(head):
+        head, found, tail = got.partition(sent) if sent else (got, b"", b"")
+        if not found or tail or not TRACE_HEADERS.fullmatch(head):
             difference = _first_difference(sent, got)
             wrongs.append(Mismatch("message stored", f"{len(sent)} octets as sent", difference))
     return wrongs

@@ -7,11 +7,12 @@ import pytest
 from catalogue import CATALOGUE, CHAPTERS, BadCatalogue, dialects, flaws, index
 from catalogue.control import OPENING
 from catalogue.dialects import BadDialect, read
+from fakes.zones import table
 from lab.pace import PACES
 from model.expect import Delivers, failures, ways
 from model.failure import REASONS, Cause, Failure
 from model.judge import describe, expected_codes
-from model.scenario import Connector, Host, Scenario
+from model.scenario import Connector, Family, Host, Scenario
 from model.smtp import Stage
 from model.tls import Tls
 from reports.record import cause_of
@@ -56,6 +57,22 @@ def test_an_id_that_names_a_setting_has_it() -> None:
         last = scenario.id.rpartition(".")[2]
         if last.startswith("under-"):
             assert scenario.connector.tls is Tls(last.removeprefix("under-")), scenario.id
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=lambda s: s.id)
+def test_every_zone_can_be_served(scenario: Scenario) -> None:
+    """Its lines are zone lines, its addresses are of its hosts, and of their family."""
+    addresses = {
+        host.name: "2001:2::1" if host.family is Family.IPV6 else "127.0.0.1"
+        for host in scenario.hosts
+    }
+    for zone in scenario.all_zones:
+        made = table(f"{scenario.label}.test", zone.records, addresses, faults=zone.faults)
+        for name, types in made.rrsets.items():
+            for qtype, lines in types.items():
+                assert qtype not in ("A", "AAAA") or all(
+                    (":" in line.rpartition(" ")[2]) is (qtype == "AAAA") for line in lines
+                ), name
 
 
 def test_every_reason_is_used_or_spoken_of() -> None:

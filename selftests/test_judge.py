@@ -57,6 +57,19 @@ def test_a_code_is_judged_by_the_dialect(
     assert found.verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("hosts", "wrong"), [(("mx1", "mx2"), []), (("mx1", "mx1"), ["none for mx2"])]
+)
+def test_mail_that_is_to_be_spread_must_reach_every_host(
+    hosts: tuple[str, ...], wrong: list[str]
+) -> None:
+    """Twice the same host is one too few."""
+    both = scenario(expect=Delivers("mx1", others=("mx2",), spread=True))
+    found = judge(both, trace(*(stored(host=host) for host in hosts), queued()), M365)
+
+    assert [w.observed for w in found.mismatches if w.what == "hosts that got mail"] == wrong
+
+
 def test_an_alternative_code_is_accepted() -> None:
     """The observed 4.4.317 stands for the documented 4.4.315."""
     silent = Fails(Cause(Failure.CONNECTION_TIMED_OUT, "silent"))

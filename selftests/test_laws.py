@@ -1,8 +1,10 @@
 """Every law is seen to hold, and seen to object."""
 
+from dataclasses import replace
+
 import pytest
 
-from model.events import Asked, Elapsed, Encrypted, Heard, Strayed
+from model.events import Asked, Changed, Elapsed, Encrypted, Heard, Knocked, Strayed
 from model.laws import check
 from model.report import State
 from model.scenario import Alike, Connector, Host, Mail, Scenario
@@ -50,6 +52,8 @@ def asked(name: str, qtype: str = "MX") -> Asked:
     return Asked(0.2, name, qtype, "udp", "MX 10 mx1.x-y.test", spoiled=False)
 
 
+FOR_ANOTHER = replace(stored(), recipients=("other@x-y.test",))
+
 HOLD: list[tuple[str, Law, Scenario, Trace]] = [
     ("delivered once", Law.ACCOUNTED, GOOD, trace(stored(), queued())),
     ("still queued", Law.ACCOUNTED, GOOD, trace(deferred(), queued(RECIPIENT))),
@@ -71,6 +75,12 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         trace(deferred(), ndr(status="5.4.7", diagnostic="smtp;450 4.2.1 busy")),
     ),
     ("named", Law.NAMES_SERVER, GOOD, trace(connected(), deferred(text="by 198.18.1.1"))),
+    (
+        "named, though its SYN was seen late",
+        Law.NAMES_SERVER,
+        GOOD,
+        trace(connected("mx2"), deferred(text="by 198.18.1.1"), Knocked(1.1, "mx1", "198.18.1.1")),
+    ),
     ("after its lifetime", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(at=100.0))),
     ("at once when permanent", Law.NDR_IN_TIME, GOOD, trace(said(State.RETURNED), ndr(at=2.0))),
     (
@@ -149,6 +159,7 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
         GOOD,
         trace(secured(), line(Stage.MAIL, tls=True)),
     ),
+    ("stored for nobody that was sent to", Law.INTACT, GOOD, trace(FOR_ANOTHER)),
     ("strayed", Law.CONFINED, GOOD, trace(Strayed(1.0, "DNS elsewhere.test MX"))),
     ("past the smart host", Law.CONFINED, RELAYED, trace(asked("x-y.test."))),
 ]
@@ -178,6 +189,14 @@ def test_a_law_objects(law: Law, about: Scenario, seen: Trace) -> None:
 def test_every_law_is_seen_both_ways() -> None:
     """No law without a case in which it holds and one in which it objects."""
     assert {case[1] for case in HOLD} == {case[1] for case in OBJECT} == set(Law)
+
+
+def test_in_a_changed_world_no_server_need_be_named_again() -> None:
+    """The attempt before may have met one; this one ended before any."""
+    named = deferred(text="by 198.18.1.1")
+    holds, _ = check(GOOD, trace(connected(), named, Changed(1.5), deferred(text="no such name")))
+
+    assert holds[Law.NAMES_SERVER] is Holds.OK
 
 
 def test_a_law_with_nothing_to_look_at_says_so() -> None:

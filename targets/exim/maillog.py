@@ -16,7 +16,10 @@ import re
 from model.report import Report, State
 
 _ABOUT = re.compile(r"\S+ \S+ (?P<id>\w{6}-\w{6,11}-\w{2,4}) (?P<rest>.*)")
-_RECIPIENT = re.compile(r"(?P<flag>=>|->|==|\*\*) (?P<recipient>\S+?)(?: <[^>]*>)?(?P<text>[ :].*)")
+_RECIPIENT = re.compile(
+    r"(?P<flag>=>|->|==|\*\*) (?P<recipient>\S+?)(?: <(?P<original>[^>]*)>)?(?P<text>[ :].*)"
+)
+"""The original recipient stands in brackets where Exim has made another of it."""
 _SERVER = re.compile(r"\bH=(?P<host>\S+) \[(?P<ip>[0-9A-Fa-f.:]+)\]")
 _TRIED = re.compile(r" T=\S")
 _REPLY = re.compile(
@@ -61,7 +64,7 @@ class Maillog:
         if state is State.RETURNED and _EXPIRED in text:
             state = State.EXPIRED
         return Report(
-            line["recipient"],
+            line["original"] or line["recipient"],
             state,
             smtp=int(reply["smtp"]) if reply else 0,
             enhanced=(reply["enhanced"] or "") if reply else "",
