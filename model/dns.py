@@ -211,12 +211,13 @@ class Chop:
 class Bogus:
     """Be a resolver that validates, before a zone whose signatures do not fit.
 
-    SERVFAIL with the extended error 6 (RFC 4035 section 5.5, RFC 8914); who sets CD gets the data.
+    SERVFAIL, but for who sets CD the data, with the extended error 6 in either case (RFC 4035
+    section 5.5, RFC 8914).
     """
 
     def spoil(self, answer: Answer, query: Query) -> Answer | None:
         """Withhold what does not validate."""
-        return answer if query.unchecked else Answer("SERVFAIL", extended=6)
+        return replace(answer if query.unchecked else Answer("SERVFAIL"), extended=6)
 
 
 @dataclass(frozen=True, slots=True)
