@@ -5,7 +5,7 @@ Theory of operation
 One page a scenario, opened at its launch, which is second 0 of its events. Events are appended
 on the lab's loop only and never changed; whoever waits is woken by the append and looks again.
 What belongs to no page is a stray, and so is mail that arrives when its page is settled: the
-verdict is out by then. Once time has been let pass, late mail is only what expiry brings. A page that
+verdict is out by then. What goes astray and names a page is judged there, if it still can be. Once time has been let pass, late mail is only what expiry brings. A page that
 was never opened swallows its events: they come from the sink's own connections.
 """
 
@@ -33,6 +33,7 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._pages: dict[str, Page] = {}
         self._settled: set[str] = set()
+        self._judged: set[str] = set()
         self.strays: list[str] = []
 
     def open(self, label: str) -> None:
@@ -55,17 +56,19 @@ class Journal:
     def settle(self, label: str) -> None:
         """From now on no mail of the scenario may arrive."""
         self._settled.add(label)
+        self._judged.add(label)
 
     def let_time_pass(self) -> None:
         """From now on what is still queued may expire, and return."""
         self._settled.clear()
 
     def strayed(self, what: str) -> None:
-        """Note something that belongs to no scenario, on every page whose label it names."""
-        self.strays.append(what)
-        for word in set(re.split(r"[^a-z0-9-]+", what.lower())):
-            if word in self._pages:
-                self.saw(word, Strayed(self.elapsed(word), what))
+        """Note something out of place on every page whose label it names, or else for the lab."""
+        named = set(re.split(r"[^a-z0-9-]+", what.lower())) & set(self._pages)
+        for label in named:
+            self.saw(label, Strayed(self.elapsed(label), what))
+        if named <= self._judged:
+            self.strays.append(what)
 
     def events(self, label: str) -> tuple[Event, ...]:
         """The scenario's events so far."""

@@ -171,7 +171,20 @@ def test_a_stray_stands_on_the_page_it_names_and_on_no_other() -> None:
 
         assert journal.events("reply-rcpt") == ()
         assert [type(e) for e in journal.events("reply-rcpt-450")] == [Strayed]
-        assert len(journal.strays) == 1
+        assert journal.strays == []  # the scenario's own verdict tells of it
+
+    asyncio.run(body())
+
+
+def test_a_stray_that_no_verdict_can_tell_of_is_the_labs() -> None:
+    async def body() -> None:
+        journal = Journal()
+        journal.open("a")
+        journal.strayed("DNS nowhere.example MX")
+        journal.settle("a")
+        journal.let_time_pass()
+        journal.strayed("DNS www.a.test MX")
+        assert journal.strays == ["DNS nowhere.example MX", "DNS www.a.test MX"]
 
     asyncio.run(body())
 
