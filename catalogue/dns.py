@@ -498,6 +498,13 @@ TARGETS = (
         for kind, address in {"multicast": "224.0.0.1", "broadcast": "255.255.255.255"}.items()
     ),
     Scenario(
+        id="dns.mx-host.unspecified",
+        title="The MX host's address is 0.0.0.0, which leads to the agent itself",
+        rule=MX_SELF,
+        zone=Zone(("@ MX 10 mx1", "mx1 A 0.0.0.0")),
+        expect=LOOP,
+    ),
+    Scenario(
         id="dns.mx-host.multicast.first-mx",
         title="The first MX host's address is a multicast address, the second's is good",
         rule=NO_DESTINATION,

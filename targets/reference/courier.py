@@ -32,8 +32,8 @@ from targets.reference.policy import Policy
 from targets.reference.resolver import DnsFailure, Exchanger, NullMx, Resolver
 from targets.reference.tls import Contexts
 
-OWN = frozenset({"127.0.0.1", "::1"})
-"""The agent's own addresses: whoever connects there meets the agent itself."""
+OWN = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})
+"""The agent's own addresses: whoever connects there meets the agent itself (so Linux has it)."""
 
 
 class Courier:
