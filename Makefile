@@ -5,7 +5,7 @@ READY := .venv/ready
 AGENT := $(or $(TARGET),reference)
 OUT := reports/out/$(subst /,-,$(subst :,-,$(AGENT)))
 
-.PHONY: help run test lint types selftest report bench agent lock clean
+.PHONY: help run test lint types selftest report bench mutants agent lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -32,8 +32,15 @@ selftest: $(READY)
 report: $(READY) ## make one HTML page of the newest results, or of TARGET's
 	@$(PYTHON) -m reports.html $(if $(TARGET),'$(OUT)')
 
-bench: $(READY) ## measure what a run costs, against TARGET or every agent that is here
+bench: $(READY) ## measure runs against TARGET or every agent here, growth, and our fakes' peers
 	@$(PYTHON) tools/bench.py $(TARGET)
+	@$(PYTHON) -m tools.growth
+	@$(PYTHON) -m tools.peers
+
+mutants: $(READY) ## hunt the wrong agents: who is caught by what, and what catches whom
+	@mkdir -p reports/out
+	@$(PYTHON) -m selftests.mutants >reports/out/mutants.md; code=$$?; \
+	tail -n +1 reports/out/mutants.md | grep -v '^|' || true; echo reports/out/mutants.md; exit $$code
 
 agent: $(READY) ## unpack the packages of agent NAME without installing them
 	@$(PYTHON) tools/unpack_agent.py $(NAME)

@@ -3,6 +3,7 @@
 pytest_plugins = [
     "fixtures.options",
     "fixtures.shards",
+    "fixtures.listing",
     "fixtures.outcomes",
     "fixtures.report",
     "fixtures.costs",

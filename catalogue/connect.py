@@ -1,20 +1,124 @@
-"""4.4.315 and 4.4.316: no connection comes about."""
+"""4.4.315 and 4.4.316: no connection comes about, or what answers is no mail host."""
 
 from catalogue.control import around
-from catalogue.rules import CONNECTOR_OFF, NEXT_HOST, P315, P316
+from catalogue.rules import (
+    BLACK_HOLE,
+    CONNECTOR_OFF,
+    EACH_ATTEMPT,
+    GREETING_FIRST,
+    NEXT_HOST,
+    P315,
+    P316,
+    P317,
+    P318,
+    PER_COMMAND,
+    RETRY,
+    TOO_MANY,
+)
+from model.behaviours import (
+    CutAt,
+    Fragment,
+    ImplicitTls,
+    Late,
+    Quota,
+    Reply,
+    SendAt,
+    StallAt,
+)
 from model.dns import Zone
-from model.expect import Delivers, Fails
+from model.expect import AnyOf, Delivers, Fails, Recovers, Turns
 from model.failure import Cause, Failure
-from model.scenario import Connector, Host, Reach, Scenario
+from model.rule import Rule
+from model.scenario import Change, Connector, Host, Mail, Reach, Scenario
+from model.smtp import Action, Behaviour, Listen, Send, Stage
 from model.tls import Tls
 
 REFUSED = Fails(Cause(Failure.CONNECTION_REFUSED, "reset"))
 PROHIBITED = Fails(Cause(Failure.CONNECTION_REFUSED, "prohibited"))
 SILENT = Fails(Cause(Failure.CONNECTION_TIMED_OUT, "silent"))
 UNREACHABLE = Fails(Cause(Failure.CONNECTION_TIMED_OUT, "unreachable"))
+CLOSED = Fails(Cause(Failure.CLOSED_ABRUPTLY, "closed"))
+RESET = Fails(Cause(Failure.CLOSED_ABRUPTLY, "reset"))
+HANG = Fails(Cause(Failure.CLOSED_ABRUPTLY, "hang"))
+NO_SMTP = Fails(Cause(Failure.CANNOT_CONNECT, "protocol-violation"))
 
 BY_NAME = Connector(smart_hosts=("mx1",))
 BY_ADDRESS = Connector(smart_hosts=("[mx1]",))
+TWO_ADDRESSES = Zone(("@ MX 10 mx1", "mx1 A {mx1}", "mx1 A {also}"))
+HEALTHY = Change(hosts=(Host("mx1"),))
+
+AWAY: dict[Reach, tuple[Rule, Fails, str]] = {
+    Reach.REFUSED: (P316, REFUSED, "The port is closed: RST"),
+    Reach.SILENT: (P315, SILENT, "SYNs vanish"),
+    Reach.BACKLOG: (P315, SILENT, "The queue of the listener is full: SYNs are dropped"),
+    Reach.UNREACHABLE: (P315, UNREACHABLE, "A router says that the host cannot be reached"),
+    Reach.NET_UNREACHABLE: (P315, UNREACHABLE, "A router says that the net cannot be reached"),
+    Reach.PORT_UNREACHABLE: (P316, REFUSED, "A packet filter rejects: ICMP port unreachable"),
+    Reach.PROHIBITED: (P316, PROHIBITED, "A firewall prohibits the connection by ICMP"),
+    Reach.NET_PROHIBITED: (P316, PROHIBITED, "A firewall prohibits the whole net by ICMP"),
+}
+"""Where no connection comes about: the rule, how it fails, and the title."""
+ALONE = (Reach.BACKLOG, Reach.NET_UNREACHABLE, Reach.PORT_UNREACHABLE, Reach.NET_PROHIBITED)
+"""Those whose plainest case, one host by MX, is not written out below."""
+
+AFTER_ACCEPT: dict[str, tuple[tuple[Behaviour, ...], Fails, str]] = {
+    "closed": ((CutAt(Stage.GREETING),), CLOSED, "closed"),
+    "reset": ((CutAt(Stage.GREETING, reset=True), Late(Stage.GREETING, 0.1)), RESET, "reset"),
+    "no-banner": ((StallAt(Stage.GREETING),), HANG, "never greeted"),
+}
+"""A connection that is accepted and comes to nothing.
+
+The RST is a moment late: one that comes before connect(2) has returned is its error.
+"""
+
+HTTP_400 = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+HTTP_408 = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+SERVICES: dict[str, tuple[tuple[Action, ...], Fails, str]] = {
+    "http": (
+        (Listen(), Send(HTTP_400, close=True)),
+        HANG,
+        "A web server, which waits for a request",
+    ),
+    "ssh": (
+        (
+            Send(b"SSH-2.0-OpenSSH_9.2p1\r\n"),
+            Send(b"Invalid SSH identification string.\r\n", close=True),
+        ),
+        NO_SMTP,
+        "An SSH server",
+    ),
+    "pop3": (
+        (Send(b"+OK POP3 ready\r\n"), *(Send(b"-ERR unknown command\r\n"),) * 9),
+        NO_SMTP,
+        "A POP3 server",
+    ),
+    "imap": (
+        (Send(b"* OK IMAP4rev1 ready\r\n"), *(Send(b"* BAD no such command\r\n"),) * 9),
+        NO_SMTP,
+        "An IMAP server",
+    ),
+    "ftp": (
+        (
+            Send(b"220 FTP server ready\r\n"),
+            Send(b"500 EHLO not understood\r\n"),
+            Send(b"500 HELO not understood\r\n"),
+            Send(b"221 Goodbye\r\n", close=True),
+        ),
+        Fails(Cause(Failure.CANNOT_CONNECT, "greeting-refused"), "500 HELO not understood"),
+        "An FTP server, which greets as a mail host does",
+    ),
+}
+"""What else may listen at the port: what it says first, and then to each line."""
+
+SHORT = Reply(Stage.GREETING, "220 mx1 ESMTP")
+"""Fifteen octets with its CRLF, so that the shares of the time-out between them can be told."""
+
+TOO_BUSY = "421 4.7.0 Too many connections"
+QUOTA = Fails(Cause(Failure.CANNOT_CONNECT, "service-unavailable"), TOO_BUSY)
+SLOWLY = Late(Stage.GREETING, 0.4)
+"""Keeps connections open long enough for those of several messages to overlap, before any of
+them has been turned away: agents remember that of a host."""
 
 SCENARIOS = around(
     "connect",
@@ -63,6 +167,16 @@ SCENARIOS = around(
             hosts=(Host(reach=Reach.PROHIBITED),),
             expect=PROHIBITED,
         ),
+        *(
+            Scenario(
+                id=f"connect.{reach}",
+                title=AWAY[reach][2],
+                rule=AWAY[reach][0],
+                hosts=(Host(reach=reach),),
+                expect=AWAY[reach][1],
+            )
+            for reach in ALONE
+        ),
         Scenario(
             id="connect.refused.decommissioned",
             title="The connector still points to a server that was shut down after a migration",
@@ -88,6 +202,45 @@ SCENARIOS = around(
             zone=Zone(("@ MX 10 mx1", "mx1 A {mx1}", "mx1 A {also}", "mx1 A {too}")),
             expect=REFUSED,
         ),
+        *(
+            Scenario(
+                id=f"connect.{reach}.all-addresses",
+                title=f"{title}, at each of the host's two addresses",
+                rule=rule,
+                hosts=(Host("mx1", reach=reach), Host("also", reach=reach)),
+                zone=TWO_ADDRESSES,
+                expect=fails,
+            )
+            for reach, (rule, fails, title) in AWAY.items()
+            if reach is not Reach.REFUSED
+        ),
+        *(
+            Scenario(
+                id=f"connect.{reach}.once",
+                title=f"{title}; at the next attempt the host is there",
+                rule=RETRY,
+                hosts=(Host(reach=reach),),
+                change=HEALTHY,
+                expect=Recovers(fails),
+            )
+            for reach, (_, fails, title) in AWAY.items()
+        ),
+        Scenario(
+            id="connect.silent.then-refused",
+            title="The server was down, and is up again without its mail service",
+            rule=EACH_ATTEMPT,
+            hosts=(Host(reach=Reach.SILENT),),
+            change=Change(hosts=(Host(reach=Reach.REFUSED),)),
+            expect=Turns(SILENT, REFUSED),
+        ),
+        Scenario(
+            id="connect.refused.then-silent",
+            title="The mail service was down, and now the whole server is",
+            rule=EACH_ATTEMPT,
+            hosts=(Host(reach=Reach.REFUSED),),
+            change=Change(hosts=(Host(reach=Reach.SILENT),)),
+            expect=Turns(REFUSED, SILENT),
+        ),
         Scenario(
             id="connect.refused.first-mx",
             title="The first MX refuses, the second takes the mail",
@@ -109,6 +262,180 @@ SCENARIOS = around(
             rule=NEXT_HOST,
             hosts=(Host("mx1", reach=Reach.SILENT), Host("mx2")),
             expect=Delivers("mx2"),
+        ),
+        *(
+            Scenario(
+                id=f"connect.accepted.{name}.all-addresses",
+                title=f"A connection to either address of the host is accepted and {word}",
+                rule=P318,
+                hosts=(Host("mx1", flaw), Host("also", flaw)),
+                zone=TWO_ADDRESSES,
+                expect=fails,
+                order=("mx1|also",),
+            )
+            for name, (flaw, fails, word) in AFTER_ACCEPT.items()
+        ),
+        *(
+            Scenario(
+                id=f"connect.accepted.{name}.once",
+                title=f"The connection is accepted and {word}; at the next attempt all is well",
+                rule=RETRY,
+                hosts=(Host(behaviours=flaw),),
+                connector=BY_ADDRESS,
+                change=HEALTHY,
+                expect=Recovers(fails),
+            )
+            for name, (flaw, fails, word) in AFTER_ACCEPT.items()
+        ),
+        *(
+            Scenario(
+                id=f"connect.wrong-service.{name}",
+                title=f"{title} listens where the mail host should",
+                rule=GREETING_FIRST if fails is HANG else P317,
+                hosts=(Host(script=script),),
+                connector=BY_ADDRESS,
+                expect=fails,
+            )
+            for name, (script, fails, title) in SERVICES.items()
+        ),
+        Scenario(
+            id="connect.wrong-service.http-times-out",
+            title="A web server listens there, and says in the end that no request came",
+            rule=P317,
+            hosts=(
+                Host(
+                    behaviours=(
+                        SendAt(Stage.GREETING, HTTP_408, close=True),
+                        Late(Stage.GREETING, 0.5),
+                    )
+                ),
+            ),
+            expect=NO_SMTP,
+        ),
+        Scenario(
+            id="connect.wrong-service.implicit-tls",
+            title="A server that wants TLS first listens there: both sides wait for the other",
+            rule=GREETING_FIRST,
+            hosts=(Host(behaviours=(ImplicitTls(),)),),
+            connector=BY_ADDRESS,
+            expect=HANG,
+        ),
+        Scenario(
+            id="connect.wrong-service.implicit-tls.all-addresses",
+            title="Both addresses of the host want TLS first",
+            rule=GREETING_FIRST,
+            hosts=(Host("mx1", (ImplicitTls(),)), Host("also", (ImplicitTls(),))),
+            zone=TWO_ADDRESSES,
+            expect=HANG,
+            order=("mx1|also",),
+        ),
+        Scenario(
+            id="connect.wrong-service.moved-in",
+            title="At first another service has the port, at the next attempt the mail host has",
+            rule=RETRY,
+            hosts=(Host(script=SERVICES["ssh"][0]),),
+            change=HEALTHY,
+            expect=Recovers(NO_SMTP),
+        ),
+        Scenario(
+            id="connect.banner.binary",
+            title="The greeting is a line of octets that are no text",
+            rule=P317,
+            hosts=(Host(behaviours=(SendAt(Stage.GREETING, b"\xff\xfd\x18\x00\x01\x80\r\n"),)),),
+            expect=NO_SMTP,
+        ),
+        Scenario(
+            id="connect.banner.tls-alert",
+            title="In place of a greeting comes a TLS alert, and then the end",
+            rule=P318,
+            hosts=(
+                Host(
+                    behaviours=(
+                        SendAt(Stage.GREETING, b"\x15\x03\x01\x00\x02\x02\x28", close=True),
+                    )
+                ),
+            ),
+            expect=AnyOf(CLOSED, NO_SMTP),
+        ),
+        Scenario(
+            id="connect.banner.trickled",
+            title="The greeting comes octet by octet, but in time",
+            rule=PER_COMMAND,
+            hosts=(Host(behaviours=(SHORT, Fragment(Stage.GREETING, piece=1, pause=0.035))),),
+            expect=Delivers(),
+        ),
+        Scenario(
+            id="connect.banner.trickled-too-late",
+            title="The greeting comes octet by octet, each in time, but all of it too late",
+            rule=PER_COMMAND,
+            hosts=(Host(behaviours=(SHORT, Fragment(Stage.GREETING, piece=1, pause=0.1))),),
+            expect=AnyOf(HANG, Delivers()),
+        ),
+        Scenario(
+            id="connect.banner.trickled-to-a-stop",
+            title="The greeting comes octet by octet, and stops before its end",
+            rule=P318,
+            hosts=(
+                Host(
+                    behaviours=(
+                        Reply(Stage.GREETING, "220-mx1 is slow"),
+                        Fragment(Stage.GREETING, piece=1, pause=0.01),
+                    )
+                ),
+            ),
+            expect=HANG,
+        ),
+        Scenario(
+            id="connect.quota.at-once",
+            title="More than two connections at once are turned away: the others wait their turn",
+            rule=TOO_MANY,
+            hosts=(Host(behaviours=(Quota(2, TOO_BUSY), SLOWLY)),),
+            mail=Mail(messages=6),
+            expect=Recovers(QUOTA, some=True),
+            most_connections=6,
+        ),
+        Scenario(
+            id="connect.quota.smart-host",
+            title="The smart host takes one connection at a time",
+            rule=TOO_MANY,
+            hosts=(Host(behaviours=(Quota(1, TOO_BUSY), SLOWLY)),),
+            mail=Mail(messages=3),
+            connector=BY_ADDRESS,
+            expect=Recovers(QUOTA, some=True),
+            most_connections=3,
+        ),
+        Scenario(
+            id="connect.quota.third-connection",
+            title="The third connection is one too many, whosever it is",
+            rule=TOO_MANY,
+            hosts=(
+                Host(
+                    behaviours=(
+                        Reply(Stage.GREETING, TOO_BUSY, close=True, since=3, times=1),
+                        SLOWLY,
+                    ),
+                ),
+            ),
+            mail=Mail(messages=4),
+            expect=Recovers(QUOTA, some=True),
+            most_connections=4,
+        ),
+        Scenario(
+            id="connect.mtu-black-hole",
+            title="What is larger than a packet on the way vanishes, and nobody says so",
+            rule=BLACK_HOLE,
+            hosts=(Host(swallows=1200),),
+            mail=Mail(octets=60_000),
+            expect=HANG,
+        ),
+        Scenario(
+            id="connect.mtu-black-hole.once",
+            title="What is large vanishes on the way, until somebody mends the tunnel",
+            rule=RETRY,
+            hosts=(Host(swallows=1200),),
+            mail=Mail(octets=60_000),
+            change=HEALTHY,
+            expect=Recovers(HANG),
         ),
     ),
     connector=BY_ADDRESS,

@@ -2,75 +2,101 @@
 
 Theory of operation
 -------------------
-A `Pki` has three authorities: a root that the agent trusts, an intermediate below it that
-issues the leaves, and a root that nobody knows. trustme makes the authorities; the leaves are
-made here, since trustme makes no flawed ones. A server context is made at the first request
-for a flaw and a name, and kept: handshakes share it.
+A `Pki` has a root that the agent trusts, an intermediate below it that issues the leaves, a root
+that nobody knows, and for each flaw that sits in the chain an authority that has it. trustme
+makes the sound authorities; the rest is made by `fakes/mint.py`, since trustme makes no flawed
+ones. A server context is made at the first request for a flaw and a name, and kept: handshakes
+share it. How the host then shakes hands is in `fakes/handshake.py`.
 
 What holds always: a certificate has the one flaw that it is made for and no other (an expired
-one has a good chain and the right names). The only files are those that `ssl` needs for the
-blink of an eye to load a key.
+one has a good chain and the right names). Every authority that might be trusted has a revocation
+list. The only files are those that `ssl` needs for the blink of an eye to load a key.
 """
 
-import datetime
 import ipaddress
 import ssl
-import tempfile
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property, reduce
+from typing import Any
 
 import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
+from fakes.handshake import server_context
+from fakes.mint import (
+    CN_LIMIT,
+    FUTURE,
+    PAST,
+    Authority,
+    Draft,
+    Key,
+    new_key,
+    pem_of,
+    revocation_lists,
+    self_signed,
+    usage,
+    with_sha1,
+)
 from model.tls import Flaw, Handshake
 
 WRONG_NAME = "wrong-name.test"
 """The only name in a certificate with Flaw.WRONG_NAME."""
-CN_LIMIT = 64
-"""Characters that a common name may have (RFC 5280, appendix A.1, ub-common-name)."""
-NO_COMMON_CIPHERS = "eNULL:@SECLEVEL=0"
-"""Level 0 lets OpenSSL speak TLS 1.1 at all; no client offers ciphers without encryption, so
-one that would still stoop to TLS 1.1 (GnuTLS does) is refused by alert too."""
+REVOKED_SERIALS = range(1000, 1200)
+"""Serial numbers that the intermediate has revoked: each revoked certificate takes the next."""
+MANY, TOO_MANY = 1000, 6000
+"""Names: some 30 thousand octets, and some 170 thousand. Libraries have limits in between, as
+OpenSSL has 100 thousand (SSL_CTX_set_max_cert_list(3))."""
+DEPTH = 12
+"""Intermediates in a deep chain; there are agents that follow nine by default."""
+_NOBODY_KNOWS = ObjectIdentifier("2.999.1")
+"""Below the arc for examples (ITU-T X.660)."""
 
-
-def _utc(year: int) -> datetime.datetime:
-    return datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
-
-
-_VALIDITY = {
-    Flaw.EXPIRED: (_utc(2019), _utc(2020)),
-    Flaw.NOT_YET_VALID: (_utc(2090), _utc(2099)),
+_NAMES: dict[Flaw, Callable[[str], tuple[str, ...]]] = {
+    Flaw.WRONG_NAME: lambda name: (WRONG_NAME,),
+    Flaw.CN_BESIDE_SAN: lambda name: (WRONG_NAME,),
+    Flaw.CN_ONLY: lambda name: (),
+    Flaw.NAMELESS: lambda name: (),
+    Flaw.ADDRESS_ONLY: lambda name: (),
+    Flaw.WILDCARD: lambda name: (f"*.{_labels(name)[1]}",),
+    Flaw.WILDCARD_TWO_ABOVE: lambda name: (f"*.{_labels(_labels(name)[1])[1]}",),
+    Flaw.WILDCARD_INNER: lambda name: (f"{_labels(name)[0]}.*.{_labels(_labels(name)[1])[1]}",),
+    Flaw.WILDCARD_PARTIAL: lambda name: (f"{name[0]}*.{_labels(name)[1]}",),
+    Flaw.NUL_IN_NAME: lambda name: (f"{name}\0.{WRONG_NAME}",),
+    Flaw.UPPER_CASE: lambda name: (name.upper(),),
+    Flaw.MANY_NAMES: lambda name: (*_others(MANY), name),
+    Flaw.HUGE: lambda name: (*_others(TOO_MANY), name),
 }
-"""When certificates are valid, if not now; far off, since agents' clocks may be moved."""
-_ALWAYS = (_utc(2015), _utc(2099))
-
-
-@dataclass(frozen=True, slots=True)
-class _Issuer:
-    """Who signs: name, key, and the certificates that are served below the leaf."""
-
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-    chain: bytes
-
-    @classmethod
-    def of(cls, ca: trustme.CA) -> "_Issuer":
-        pem = ca.cert_pem.bytes()
-        key = load_pem_private_key(ca.private_key_pem.bytes(), password=None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        return cls(x509.load_pem_x509_certificate(pem), key, pem)
-
-
+"""The alternative names, by the host's own."""
+_COMMON: dict[Flaw, str] = {Flaw.WRONG_NAME: WRONG_NAME} | dict.fromkeys(
+    (
+        Flaw.NAMELESS,
+        Flaw.ADDRESS_ONLY,
+        Flaw.WILDCARD_TWO_ABOVE,
+        Flaw.WILDCARD_INNER,
+        Flaw.WILDCARD_PARTIAL,
+        Flaw.NUL_IN_NAME,
+    ),
+    "",
+)
+"""The common name, where it is not the host's own."""
+_DIFFERENT: dict[Flaw, dict[str, Any]] = {
+    Flaw.EXPIRED: {"life": PAST},
+    Flaw.NOT_YET_VALID: {"life": FUTURE},
+    Flaw.CLIENT_ONLY: {"purposes": (ExtendedKeyUsageOID.CLIENT_AUTH,)},
+    Flaw.ANY_PURPOSE: {"purposes": ()},
+    Flaw.NO_SIGNING: {"use": usage("crl_sign")},
+    Flaw.UNKNOWN_CRITICAL: {
+        "more": ((x509.UnrecognizedExtension(_NOBODY_KNOWS, b"\x05\x00"), True),)
+    },
+    Flaw.MUST_STAPLE: {"more": ((x509.TLSFeature([x509.TLSFeatureType.status_request]), False),)},
+}
+"""What else the leaf says than a sound one."""
+_STRANGERS = (Flaw.UNKNOWN_CA, Flaw.IMPOSTOR)
+"""Whose issuers nobody has revocation lists of."""
 _Wanted = tuple[Flaw, tuple[str, ...], tuple[str, ...], Handshake]
 
 
@@ -78,12 +104,23 @@ class Pki:
     """A trusted root, its intermediate, an unknown root, and the certificates they issue."""
 
     def __init__(self) -> None:
-        root = trustme.CA(organization_unit_name="Trusted root")
-        self.ca_pem: bytes = root.cert_pem.bytes()
-        """The root alone, in PEM: what an agent is told to trust."""
-        self._intermediate = _Issuer.of(root.create_child_ca())
-        self._unknown = _Issuer.of(trustme.CA(organization_unit_name="Unknown root"))
+        root = trustme.CA(path_length=DEPTH, organization_unit_name="Trusted root")
+        self._root = Authority.of(root)
+        self._unknown = Authority.of(trustme.CA(organization_unit_name="Unknown root"))
+        self._revoked = iter(REVOKED_SERIALS)
+        bad = self._root.below("Revoked intermediate")
+        self._root = replace(self._root, revoked=(bad.certificate.serial_number,))
+        self._intermediate = replace(
+            Authority.of(root.create_child_ca(), self._root), revoked=tuple(REVOKED_SERIALS)
+        )
+        odd = _odd_authorities(self._root, self._intermediate, self._unknown)
+        self._issuers = {**odd, Flaw.REVOKED_INTERMEDIATE: replace(bad, above=self._root)}
         self._contexts: dict[_Wanted, ssl.SSLContext] = {}
+        self.ca_pem: bytes = self._root.pem
+        """The root alone, in PEM: what an agent is told to trust."""
+        known = (one for flaw, one in self._issuers.items() if flaw not in _STRANGERS)
+        self.crl_pem: bytes = revocation_lists((self._intermediate, *known))
+        """The revocation list of every authority that might be trusted, in PEM."""
 
     def context(
         self,
@@ -107,91 +144,108 @@ class Pki:
     ) -> ssl.SSLContext:
         if not names:
             raise ValueError("a certificate needs at least one name")
-        if flaw is Flaw.CN_ONLY and len(names[0]) > CN_LIMIT:
+        if flaw in (Flaw.CN_ONLY, Flaw.CN_BESIDE_SAN) and len(names[0]) > CN_LIMIT:
             raise ValueError(f"{names[0]!r} is longer than the {CN_LIMIT} characters of a CN")
-        if flaw is Flaw.WRONG_NAME:
-            names, ips = (WRONG_NAME,), ()
-        key = ec.generate_private_key(ec.SECP256R1())
-        issuer = self._issuer(flaw)
-        leaf = _leaf(flaw, names, ips, key, issuer)
-        chain = b"" if issuer is None or flaw is Flaw.MISSING_INTERMEDIATE else issuer.chain
-        return _server_context(handshake, _pem(key) + leaf.public_bytes(Encoding.PEM) + chain)
-
-    def _issuer(self, flaw: Flaw) -> _Issuer | None:
-        """Who signs the leaf; None: itself."""
-        if flaw is Flaw.SELF_SIGNED:
-            return None
-        return self._unknown if flaw is Flaw.UNKNOWN_CA else self._intermediate
-
-
-def _leaf(
-    flaw: Flaw,
-    names: tuple[str, ...],
-    ips: tuple[str, ...],
-    key: ec.EllipticCurvePrivateKey,
-    issuer: _Issuer | None,
-) -> x509.Certificate:
-    not_before, not_after = _VALIDITY.get(flaw, _ALWAYS)
-    subject = _subject(names[0])
-    signer = issuer.key if issuer else key
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(not_before)
-        .not_valid_after(not_after)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
-            critical=False,
+        other = b""
+        if handshake is Handshake.NAME_CHOOSES:
+            other = self._served(Flaw.WRONG_NAME, names, (), new_key())
+        served = self._served(flaw, names, ips, self._key(flaw, handshake))
+        weak = flaw in (Flaw.WEAK_KEY, Flaw.SHA1)
+        return server_context(
+            handshake, served, self._unknown.pem, names[0], other=other, weak=weak
         )
+
+    def _served(self, flaw: Flaw, names: tuple[str, ...], ips: tuple[str, ...], key: Key) -> bytes:
+        """Key, leaf and chain, as a host has them in its file."""
+        draft = _draft(flaw, names, ips, key)
+        if flaw is Flaw.SELF_SIGNED:
+            return pem_of(key) + self_signed(draft).public_bytes(Encoding.PEM)
+        if flaw is Flaw.REVOKED:
+            draft = replace(draft, serial=next(self._revoked))
+        issuer = self._issuers.get(flaw, self._intermediate)
+        made = issuer.sign(draft)
+        leaf = made.public_bytes(Encoding.DER)
+        if flaw is Flaw.SHA1:
+            leaf = with_sha1(made, issuer.key)
+        if flaw is Flaw.BAD_SIGNATURE:
+            leaf = leaf[:-1] + bytes([leaf[-1] ^ 1])
+        chain = b"" if flaw is Flaw.MISSING_INTERMEDIATE else issuer.chain
+        return pem_of(key) + ssl.DER_cert_to_PEM_cert(leaf).encode() + chain
+
+    def _key(self, flaw: Flaw, handshake: Handshake) -> Key:
+        """The leaf's key. Those of RSA take long to make, so there is one of each length."""
+        if flaw is Flaw.RSA or handshake is Handshake.WEAK_DH:
+            return self._rsa
+        match flaw:
+            case Flaw.WEAK_KEY:
+                return self._weak
+            case Flaw.ED25519:
+                return ed25519.Ed25519PrivateKey.generate()
+            case Flaw.P521:
+                return ec.generate_private_key(ec.SECP521R1())
+        return new_key()
+
+    @cached_property
+    def _rsa(self) -> rsa.RSAPrivateKey:
+        return rsa.generate_private_key(65537, 2048)
+
+    @cached_property
+    def _weak(self) -> rsa.RSAPrivateKey:
+        return rsa.generate_private_key(65537, 1024)
+
+
+def _odd_authorities(
+    root: Authority, intermediate: Authority, unknown: Authority
+) -> dict[Flaw, Authority]:
+    """Who issues the leaf where it is not the intermediate, and what is served behind it."""
+    lower = intermediate.below("Lower intermediate")
+    old = Draft("Old root", new_key(), issues=True)
+    cross = Authority(self_signed(old), old.key).below(
+        "", key=root.key, subject=root.certificate.subject, life=PAST
     )
-    if flaw is not Flaw.CN_ONLY:
-        builder = builder.add_extension(_alternative_names(names, ips), critical=False)
-    return builder.sign(signer, hashes.SHA256())
+    forger = Authority(root.certificate, unknown.key)
+    permitted = x509.NameConstraints([x509.DNSName("permitted.test")], None)
+    fitting = x509.NameConstraints([x509.DNSName("test")], None)
+    excluded = x509.NameConstraints(None, [x509.DNSName("test")])
+    return {
+        Flaw.UNKNOWN_CA: replace(unknown, chain=unknown.pem),
+        Flaw.EXPIRED_INTERMEDIATE: root.below("Expired intermediate", life=PAST),
+        Flaw.IMPOSTOR: forger.below("", subject=intermediate.certificate.subject),
+        Flaw.ISSUER_NO_CA: intermediate.below("no-authority.test", issues=False, use=None),
+        Flaw.ISSUER_MAY_NOT_SIGN: root.below("No signer", use=usage("crl_sign")),
+        Flaw.PATH_TOO_LONG: root.below("Last", path_length=0).below("One too many"),
+        Flaw.NAME_NOT_PERMITTED: root.below("Elsewhere", more=((permitted, True),)),
+        Flaw.NAME_EXCLUDED: root.below("Anywhere but here", more=((excluded, True),)),
+        Flaw.NAME_PERMITTED: root.below("Here only", more=((fitting, True),)),
+        Flaw.STALE_LIST: replace(root.below("Stale list"), stale=True),
+        Flaw.DEEP_CHAIN: reduce(lambda one, n: one.below(f"Depth {n}"), range(DEPTH), root),
+        Flaw.REVERSED_CHAIN: replace(lower, chain=intermediate.pem + lower.pem),
+        Flaw.EXTRA_CERTIFICATES: replace(
+            intermediate, chain=unknown.pem + 2 * intermediate.pem + root.pem
+        ),
+        Flaw.EXPIRED_CROSS: replace(intermediate, chain=intermediate.pem + cross.pem),
+    }
 
 
-def _subject(name: str) -> x509.Name:
-    """The name as CN, where it fits; the SAN says it in any case."""
-    attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Mail host")]
-    if len(name) <= CN_LIMIT:
-        attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
-    return x509.Name(attributes)
-
-
-def _alternative_names(names: tuple[str, ...], ips: tuple[str, ...]) -> x509.SubjectAlternativeName:
-    return x509.SubjectAlternativeName(
-        [
-            *map(x509.DNSName, names),
-            *(x509.IPAddress(ipaddress.ip_address(ip)) for ip in ips),
-        ]
+def _draft(flaw: Flaw, names: tuple[str, ...], ips: tuple[str, ...], key: Key) -> Draft:
+    """What the leaf says."""
+    shown = _NAMES[flaw](names[0]) if flaw in _NAMES else names
+    if flaw in _NAMES and flaw is not Flaw.ADDRESS_ONLY:
+        ips = ()
+    alternative = (
+        *map(x509.DNSName, shown),
+        *(x509.IPAddress(ipaddress.ip_address(ip)) for ip in ips),
     )
+    honest = Draft(_COMMON.get(flaw, names[0]), key, alternative)
+    return replace(honest, **_DIFFERENT.get(flaw, {}))
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def _labels(name: str) -> tuple[str, str]:
+    """The first label, and the rest."""
+    first, _, rest = name.partition(".")
+    return first, rest
 
 
-def _server_context(handshake: Handshake, key_and_chain: bytes) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # ssl loads keys from files only
-        file.write(key_and_chain)
-        file.flush()
-        context.load_cert_chain(file.name)
-    if handshake is Handshake.NO_COMMON_VERSION:
-        _speak_old_versions_only(context)
-    return context
-
-
-def _speak_old_versions_only(context: ssl.SSLContext) -> None:
-    """TLS 1.1 and nothing else, so that the handshake ends in a protocol_version alert."""
-    context.set_ciphers(NO_COMMON_CIPHERS)
-    with warnings.catch_warnings():
-        # ssl warns of this version because it must not be used, which is the very point here.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = ssl.TLSVersion.TLSv1_1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
+def _others(number: int) -> tuple[str, ...]:
+    """Names of nobody's."""
+    return tuple(f"n{n}.many-names.test" for n in range(number))

@@ -21,7 +21,7 @@ class RawHost(MailHost):
     """One host of a scenario that follows its script on every connection."""
 
     def protocol(self) -> asyncio.BaseProtocol:
-        """What serves one connection."""
+        """A connection of this host's."""
         return RawConnection(self)
 
 

@@ -10,8 +10,9 @@ behaviours are asked (`model.smtp.decide`) and the action is carried out in one 
 which knows no sockets.
 
 States of a session: reading commands -> reading a body -> reading commands ...; at any time
-idle (waiting, or silent for good: octets are kept, and noted as heard) or over. TLS is put below
-it by `Secured`, and its octets then come the same way.
+idle (waiting, or silent for good: octets are kept, and noted as heard) or over. After the 220 to
+STARTTLS it is shaking hands: what comes is TLS, and no lines are looked for in it. TLS is put
+below it by `Secured`, and its octets then come the same way.
 
 What holds always: every line heard, everything done and every message stored is told to the
 witness before the agent can react to it; a connection that ends is told exactly once; a command
@@ -24,17 +25,32 @@ leans on one private seam of asyncio's, `SSLProtocol._on_handshake_complete`.
 
 import asyncio
 import collections
+import functools
 import socket
 import ssl
 import struct
 from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from fakes.transaction import Transaction
+from fakes.wire import attach, no_more_than
 from fakes.witness import Witness
-from model.events import Accepted, Closed, Connected, Did, Encrypted, Event, Heard, TlsFailed
+from model.address import canonical
+from model.events import (
+    FALLS_SILENT,
+    STOPS_READING,
+    Accepted,
+    Closed,
+    Connected,
+    Did,
+    Encrypted,
+    Event,
+    Heard,
+    TlsFailed,
+)
 from model.smtp import (
     Action,
     Behaviour,
@@ -57,6 +73,8 @@ SHOWN = 60
 LINE_LIMIT = 1 << 16
 """Octets of a command line; a longer one is answered 500 and forgotten."""
 CHUNK = 1 << 16
+HANDSHAKE_PATIENCE = 20.0
+"""Shares of the agent's own time-out before asyncio gives a handshake up: it never comes first."""
 _END = b"\r\n.\r\n"
 
 
@@ -73,6 +91,7 @@ class MailHost:
 
     `context` makes the TLS context when STARTTLS is first asked for; `flaw` is what is wrong with
     its certificate; `reply_timeout` is the agent's own, in seconds, which shares are parts of.
+    Segments with more than `swallows` octets vanish on their way to the host (0: none do).
     """
 
     witness: Witness
@@ -88,25 +107,50 @@ class MailHost:
     next_conn: Callable[[], int] = lambda: 1
     reply_timeout: float = 3.0
     flaw: Flaw = Flaw.VALID
+    swallows: int = 0
     visits: collections.Counter[Stage] = field(default_factory=collections.Counter)
     sessions: set["Connection"] = field(default_factory=set)
     _context: ssl.SSLContext | None = None
     _server: asyncio.Server | None = None
+    _successor: "MailHost | None" = None
 
     async def open(self) -> None:
         """Listen. Raises OSError if the address is taken."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            self.protocol, self.ip, self.port, backlog=512, reuse_address=True
+            self.accept, self.ip, self.port, backlog=512, reuse_address=True
         )
+        if self.swallows:
+            for listener in self._server.sockets:  # what it accepts inherits the filter
+                attach(listener, no_more_than(self.swallows))
+
+    def succeed(self, other: "MailHost") -> None:
+        """Take the place of another host at its address, which is listened at without a break.
+
+        It could not be left and taken again: a process that is just being started has, for a
+        moment, all sockets of its parent.
+        """
+        self._server, other._server, other._successor = other._server, None, self
+        for session in tuple(other.sessions):
+            session.drop()
+
+    def accept(self) -> asyncio.BaseProtocol:
+        """What serves a new connection: a session with this host, or with its successor."""
+        return self._successor.accept() if self._successor is not None else self.protocol()
 
     def protocol(self) -> asyncio.BaseProtocol:
-        """What serves one connection."""
+        """A session of this host's."""
         return Session(self)
 
     async def close(self) -> None:
-        """Stop listening and drop every connection."""
+        """Stop listening and drop every connection.
+
+        The listener is shut down first: a process that is being started at this moment holds a
+        copy of it until its exec, and the address would still be taken.
+        """
         if self._server is not None:
+            for listener in self._server.sockets:
+                listener.shutdown(socket.SHUT_RDWR)
             self._server.close()
         for session in tuple(self.sessions):
             session.drop()
@@ -117,8 +161,6 @@ class MailHost:
         """The TLS context, made once; it remembers the SNI on the connection's SSL object."""
         if self._context is None:
             self._context = self.context()
-            if self._context.sni_callback is None:
-                self._context.sni_callback = remember_sni
         return self._context
 
     def now(self) -> float:
@@ -130,7 +172,14 @@ class MailHost:
         self.witness.saw(self.label, event)
 
     def choose(
-        self, stage: Stage, usual: Action, tls: bool, octets: int = 0, line: str = ""
+        self,
+        stage: Stage,
+        usual: Action,
+        tls: bool,
+        octets: int = 0,
+        line: str = "",
+        carried: int = 0,
+        recipients: int = 0,
     ) -> tuple[Action, bool]:
         """The action at a stage, and whether a behaviour had its hand in it."""
         if stage is not Stage.BODY:
@@ -138,14 +187,17 @@ class MailHost:
         if not self.behaviours:
             return usual, False
         visit = self.visits[stage]
-        moment = Moment(stage, visit, usual, tls, octets, len(self.sessions), line)
+        moment = Moment(
+            stage, visit, usual, tls, octets, len(self.sessions), line, carried, recipients
+        )
         action = decide(self.behaviours, moment)
         return action, action != usual
 
     def store(self, accepted: Accepted) -> None:
         """Take a message in; a recipient outside the scenario's domain is a stray."""
         for recipient in accepted.recipients:
-            if self.domain and not recipient.lower().endswith("@" + self.domain):
+            domain = canonical(recipient).rpartition("@")[2]
+            if self.domain and domain not in (self.domain, f"[{self.ip}]"):
                 self.witness.strayed(f"mail for {recipient} came to {self.fqdn}")
         self.saw(accepted)
 
@@ -162,6 +214,9 @@ class Session(asyncio.Protocol):
         self._deaf = False
         self._idle = False
         self._in_body = False
+        self._carried = 0
+        self._shaking = False
+        self._to_greet = False
         self._buffer = bytearray()
         self._searched = 0
         self._noted = 0
@@ -183,8 +238,10 @@ class Session(asyncio.Protocol):
             self.host.saw(Connected(self.host.now(), self.host.name, self.conn))
             self._at(Stage.GREETING, self._transaction.usual(Stage.GREETING, "", False))
         else:
-            self._encrypted = True
+            self._encrypted, self._shaking = True, False
             self.host.saw(self._secured(transport.get_extra_info("ssl_object")))
+            if self._to_greet:
+                self._at(Stage.GREETING, self._transaction.usual(Stage.GREETING, "", True))
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone, by whoever."""
@@ -203,22 +260,39 @@ class Session(asyncio.Protocol):
         if self._deaf:
             return
         self._buffer += data
-        if self._idle:
-            self._note_ahead()
-        else:
+        if self._shaking:
+            return  # TLS, not lines: kept for a handshake that begins late
+        if not self._idle:
             self._pump()
+        elif not self._in_body:
+            self._note_ahead()
 
     def drop(self) -> None:
         """End the connection because the lab ends."""
         if self._raw is not None:
+            self._by = "host"
             self._raw.abort()
 
     def _pump(self) -> None:
-        """Take lines and bodies out of the buffer, until it is empty or the session is idle."""
+        """Take lines and bodies out of the buffer, until it is empty or the session is idle.
+
+        Commands that came together are answered together, in one segment (RFC 2920 section 3.2).
+        """
+        together = not self._in_body and self._buffer.count(b"\n") > 1
+        if together:
+            self._cork(True)
         while self._buffer and not (self._idle or self._deaf):
             taken = self._take_body() if self._in_body else self._take_line()
             if not taken:
-                return
+                break
+        if together:
+            self._cork(False)
+
+    def _cork(self, shut: bool) -> None:
+        """Hold segments back, or let them go (tcp(7))."""
+        plain = self._raw.get_extra_info("socket")
+        if plain is not None and plain.fileno() >= 0:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(shut))
 
     # Lines ---------------------------------------------------------------------------------
 
@@ -237,9 +311,9 @@ class Session(asyncio.Protocol):
         stage = self._transaction.stage_of(line)
         if not noted:
             self._heard(stage, line)
-        if stage is Stage.BODY:  # BDAT: what follows is a chunk
+        if stage is Stage.BODY:  # BDAT: what follows is a chunk, which may be empty
             self._in_body = True
-            return True
+            return bool(self._transaction.chunk) or self._take_chunk(0)
         self._at(stage, self._transaction.usual(stage, line, self._encrypted), line)
         return True
 
@@ -296,36 +370,48 @@ class Session(asyncio.Protocol):
     def _may_go_on(self) -> bool:
         """Ask the behaviours how they like the body so far."""
         octets = len(self._buffer)
-        action, spoiled = self.host.choose(Stage.BODY, Listen(), self._encrypted, octets)
-        if isinstance(action, Listen):
-            return True
-        deed = "* stops reading" if isinstance(action, Stall) else "* closes"
-        self._did(Stage.BODY, f"{deed} after {octets} octets of body", spoiled)
-        if isinstance(action, HangUp):
-            self._hang_up(action)
-        else:
-            self._idle = True
-            self._transport.pause_reading()
+        action, spoiled = self.host.choose(
+            Stage.BODY, Listen(), self._encrypted, octets, carried=self._carried
+        )
+        match action:
+            case Listen():
+                return True
+            case Say(text):
+                self._did(Stage.BODY, f"{text} (after {octets} octets of body)", spoiled)
+                self._say(text)
+                self._idle = True
+                if action.close:
+                    self._hang_up(HangUp(action.reset))
+            case HangUp():
+                deed = "* closes its side" if action.half else "* closes"
+                self._did(Stage.BODY, f"{deed} after {octets} octets of body", spoiled)
+                self._hang_up(action)
+            case _:
+                self._did(Stage.BODY, f"{STOPS_READING} after {octets} octets of body", spoiled)
+                self._idle = True
+                self._transport.pause_reading()
         return False
 
     def _at_dot(self, wire: bytes) -> None:
-        usual = self._transaction.usual(Stage.DOT, "", self._encrypted)
         self._transaction.wire = wire
-        self._at(Stage.DOT, usual)
+        usual = self._transaction.usual(Stage.DOT, "", self._encrypted)
+        self._at(Stage.DOT, usual, octets=len(wire))
 
     # Acting: the one place -----------------------------------------------------------------
 
-    def _at(self, stage: Stage, usual: Action, line: str = "") -> None:
-        action, spoiled = self.host.choose(stage, usual, self._encrypted, line=line)
+    def _at(self, stage: Stage, usual: Action, line: str = "", octets: int = 0) -> None:
+        carried, taken = self._carried, self._transaction.taken
+        tls = self._encrypted
+        action, spoiled = self.host.choose(stage, usual, tls, octets, line, carried, taken)
         self._perform(stage, action, spoiled)
 
     def _perform(self, stage: Stage, action: Action, spoiled: bool) -> None:
         match action:
-            case Say(text, close):
+            case Say(text, close, reset):
                 self._did(stage, text or "* says nothing, and does it", spoiled)
                 if text:
                     self._say(text)
-                self._effect(stage, text, close)
+                self._effect(stage, text, close, reset)
             case Send(octets):
                 self._did(stage, f"* sends {_shown(octets)}", spoiled)
                 self._send(stage, action)
@@ -334,7 +420,7 @@ class Session(asyncio.Protocol):
                 self._idle, self._pouring = True, action
                 self._pour()
             case Stall(keep):
-                self._did(stage, "* falls silent", spoiled)
+                self._did(stage, FALLS_SILENT, spoiled)
                 self._keep(keep)
                 self._idle = True
             case Wait(share, then, keep):
@@ -350,7 +436,9 @@ class Session(asyncio.Protocol):
                 self._keep(keep)
                 self._hang_up(action)
             case Negotiate():
-                self._negotiate()
+                if spoiled:
+                    self._did(stage, _terms_of(action), spoiled)
+                self._negotiate(stage, action)
             case Listen():
                 pass
 
@@ -399,19 +487,21 @@ class Session(asyncio.Protocol):
         if self._poured < pour.most:
             self._timer = asyncio.get_running_loop().call_later(0.005, self._pour)
 
-    def _effect(self, stage: Stage, text: str, close: bool) -> None:
+    def _effect(self, stage: Stage, text: str, close: bool, reset: bool = False) -> None:
         """Carry the command out if the reply (or silence instead of one) says so."""
         done = not text or text[0] in "23"
         if done and stage is Stage.DOT:
             self._store(acknowledged=True)
+            self._carried += 1
         self._transaction.answered(stage, text, done)
         self._in_body = done and stage is Stage.DATA
         if self._in_body:
             self.host.visits[Stage.BODY] += 1
         if close or (done and stage is Stage.QUIT):
-            self._hang_up(HangUp())
+            self._hang_up(HangUp(reset))
         elif done and stage is Stage.STARTTLS:
             self._forget(len(self._buffer))  # RFC 3207 section 4.2: what came in clear is void
+            self._shaking = True
             self._at(Stage.HANDSHAKE, Negotiate())
 
     def _keep(self, keep: bool) -> None:
@@ -435,7 +525,7 @@ class Session(asyncio.Protocol):
         )
 
     def _say(self, text: str) -> None:
-        self._transport.write(text.replace("\n", "\r\n").encode() + b"\r\n")
+        self._transport.write(_octets(text))
 
     def _hang_up(self, action: HangUp) -> None:
         if self._over:
@@ -454,14 +544,30 @@ class Session(asyncio.Protocol):
 
     # TLS -----------------------------------------------------------------------------------
 
-    def _negotiate(self) -> None:
+    def _negotiate(self, stage: Stage, action: Negotiate) -> None:
         """The handshake; its octets go by this session until it is done."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        below = Secured(loop, self, self.host.tls(), done, server_side=True)
+        patience = 1 + int(HANDSHAKE_PATIENCE * self.host.reply_timeout)
+        below = Secured(
+            loop,
+            self,
+            self.host.tls(),
+            done,
+            server_side=True,
+            ssl_handshake_timeout=patience,
+        )
         done.add_done_callback(self._shaken)
+        self._to_greet = stage is Stage.GREETING
         self._raw.set_protocol(below)
-        below.connection_made(self._raw)
+        raw = self._raw
+        if action.then is not None:
+            raw = Rationed(raw, action.most, partial(self._perform, stage, action.then, True))
+        below.connection_made(raw)
+        if early := bytes(self._buffer):
+            self._forget(len(early))
+            below.get_buffer(len(early))[: len(early)] = early
+            below.buffer_updated(len(early))
 
     def _shaken(self, done: "asyncio.Future[None]") -> None:
         """The handshake is over: well, or the connection is as good as lost."""
@@ -483,7 +589,7 @@ class Session(asyncio.Protocol):
             made.version() or "",
             (made.cipher() or ("",))[0],
             getattr(made, "offered_sni", ""),
-            self.host.flaw,
+            getattr(made, "shown", self.host.flaw),
         )
 
     # Telling -------------------------------------------------------------------------------
@@ -507,9 +613,38 @@ class Secured(sslproto.SSLProtocol):
         super()._on_handshake_complete(error)
 
 
-def remember_sni(secured: Any, name: str | None, context: ssl.SSLContext) -> None:
-    """Keep the name that the client asked for where the session finds it."""
-    secured.offered_sni = name or ""
+class Rationed:
+    """A transport that lets so many octets out, and has something else done at the first beyond."""
+
+    def __init__(self, below: Any, most: int, beyond: Callable[[], None]) -> None:
+        self._below, self._left, self._beyond = below, most, beyond
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._below, name)
+
+    def write(self, octets: bytes) -> None:
+        """Write what is left of the ration; nothing once it is used up."""
+        if self._left < 0:
+            return
+        self._below.write(octets[: self._left])
+        if len(octets) > self._left:
+            self._left = -1
+            self._beyond()
+        else:
+            self._left -= len(octets)
+
+
+def _terms_of(action: Negotiate) -> str:
+    """How a handshake that is not the usual one is told."""
+    if action.then is None:
+        return "* expects a handshake"
+    return f"* shakes hands, for {action.most} octets"
+
+
+@functools.lru_cache(maxsize=4096)
+def _octets(text: str) -> bytes:
+    """A reply as it goes over the wire."""
+    return text.replace("\n", "\r\n").encode() + b"\r\n"
 
 
 def _shown(octets: bytes) -> str:

@@ -8,9 +8,11 @@ refuses a command leaves it as if the command had not come.
 
 States: not greeted -> greeted -> sender known -> recipients known -> content, and back to greeted
 (RFC 5321 section 4.1.4). What holds always: a parameter whose keyword the last EHLO reply did not
-offer is refused (555), so a client that uses what it was not offered is found out.
+offer is refused (555), and so is content of eight bits without 8BITMIME (554), so a client that
+uses what it was not offered is found out.
 """
 
+import functools
 import re
 from dataclasses import dataclass, field
 
@@ -35,6 +37,10 @@ ORDER = Say("503 5.5.1 Bad sequence of commands")
 SYNTAX = Say("501 5.5.4 Syntax error in parameters")
 NOT_OFFERED = Say("555 5.5.4 Parameter not recognised")
 NOBODY = Say("554 5.5.1 No valid recipients")
+EIGHT_BITS = Say("554 5.5.2 Eighth bit set, and 8BITMIME is not offered")
+ENOUGH = Say("421 4.7.0 Too many errors", close=True)
+PATIENCE = 20
+"""Commands that a host need not know before it has had enough; a body gone astray has thousands."""
 NO_SERVICE = Say("503 5.5.1 No service here")
 
 _BY_COMMAND = (
@@ -50,10 +56,25 @@ _BY_COMMAND = (
 )
 _VERBS = {stage.upper(): stage for stage in _BY_COMMAND}
 _PATH = re.compile(r'(?:FROM|TO):\s*<((?:"(?:\\.|[^"\\])*"|[^">])*)>\s*(.*)', re.IGNORECASE)
+_ATOM = r'[^\x00-\x20\x7f"(),.:;<>@\[\\\]]+'
+_MAILBOX = re.compile(
+    rf'(?:{_ATOM}(?:\.{_ATOM})*|"(?:\\[\x20-\x7e]|[^\x00-\x1f\x7f"\\])*")'
+    rf"(?:@(?:{_ATOM}(?:\.{_ATOM})*|\[[^\[\]\\]+\]))?"
+)
+"""RFC 5321 section 4.1.2, and beyond ASCII RFC 6531 section 3.3; `postmaster` has no domain."""
 _NEEDS = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN"}
 _NEEDS |= dict.fromkeys(("ENVID", "NOTIFY", "ORCPT"), "DSN")
 _NEEDS |= {"REQUIRETLS": "REQUIRETLS", "AUTH": "AUTH", "MT-PRIORITY": "MT-PRIORITY"}
 """The EHLO keyword that each parameter needs (RFC 1870, 6152, 6531, 3461, 8689, 4954, 6710)."""
+
+
+@functools.lru_cache(maxsize=16384)
+def honest(name: str, stage: Stage, tls: bool) -> Say:
+    """What a blameless host of that name says where nothing is wrong."""
+    text = HONEST[stage].format(name=name)
+    if stage is Stage.EHLO and not tls:
+        text = text.replace("\n250 HELP", "\n250-STARTTLS\n250 HELP")
+    return Say(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,12 @@ class Transaction:
     _chunks: list[bytes] = field(default_factory=list)
     _last: bool = False
     _line: str = ""
+    _unknown: int = 0
+
+    @property
+    def taken(self) -> int:
+        """How many recipients have been taken so far."""
+        return len(self._recipients)
 
     def stage_of(self, line: str, only_look: bool = False) -> Stage:
         """The stage that a line opens; BODY for a BDAT that is offered, OTHER for the unknown."""
@@ -98,16 +125,14 @@ class Transaction:
         wrong = self._wrong(stage, line, tls)
         if wrong is not None:
             return wrong
-        text = HONEST[stage].format(name=self.name)
-        if stage is Stage.EHLO and not tls:
-            text = text.replace("\n250 HELP", "\n250-STARTTLS\n250 HELP")
-        return Say(text)
+        return honest(self.name, stage, tls)
 
     def _wrong(self, stage: Stage, line: str, tls: bool) -> Action | None:
         """What a blameless host objects to."""
         match stage:
             case Stage.OTHER:
-                return UNKNOWN
+                self._unknown += 1
+                return UNKNOWN if self._unknown <= PATIENCE else ENOUGH
             case Stage.STARTTLS if tls:
                 return ORDER
             case Stage.MAIL:
@@ -120,11 +145,13 @@ class Transaction:
                 return ORDER
             case Stage.DATA if not self._recipients:
                 return NOBODY
+            case Stage.DOT if not self.wire.isascii() and "8BITMIME" not in self._offered:
+                return EIGHT_BITS
         return None
 
     def _wrong_path(self, line: str) -> Action | None:
         found = _PATH.search(line)
-        if found is None:
+        if found is None or (found[1] and not _MAILBOX.fullmatch(found[1])):
             return SYNTAX
         for word in found[2].split():
             needed = _NEEDS.get(word.partition("=")[0].upper(), "?")

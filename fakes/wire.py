@@ -19,15 +19,19 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+NET_UNREACHABLE = 0
 HOST_UNREACHABLE = 1
-"""ICMP type 3 code 1 (RFC 792)."""
+PORT_UNREACHABLE = 3
+"""ICMP type 3 codes 0, 1 and 3 (RFC 792)."""
+NET_PROHIBITED = 9
+"""ICMP type 3 code 9, network administratively prohibited (RFC 1122 section 3.2.2.1)."""
 PROHIBITED = 13
 """ICMP type 3 code 13, communication administratively prohibited (RFC 1812 section 5.2.7.1)."""
 
 _DESTINATION_UNREACHABLE = 3
 _DESTINATION_UNREACHABLE_6 = 1
-_TWINS = {HOST_UNREACHABLE: 3, PROHIBITED: 1}
-"""The same codes in ICMPv6 (RFC 4443 section 3.1)."""
+_TWINS = {NET_UNREACHABLE: 0, PROHIBITED: 1, HOST_UNREACHABLE: 3, PORT_UNREACHABLE: 4}
+"""The same codes in ICMPv6 (RFC 4443 section 3.1), which has none for NET_PROHIBITED."""
 _PACKET_OUTGOING = 4
 _SO_ATTACH_FILTER = 26
 _QUOTED = 128
@@ -72,6 +76,9 @@ class _Protocol:
 _IPV4 = _Protocol(0x0800, _SYN_OF_4, socket.AF_INET, socket.IPPROTO_ICMP)
 _IPV6 = _Protocol(0x86DD, _SYN_OF_6, socket.AF_INET6, socket.IPPROTO_ICMPV6)
 
+NOTHING: Program = ((0x06, 0, 0, 0),)
+"""The filter that lets no packet through: ret #0."""
+
 OnSyn = Callable[[str, int, str, int, bytes], None]
 """Source address and port, destination address and port, and the packet itself."""
 
@@ -96,18 +103,32 @@ class Tap:
         self._icmp[protocol.family] = _raw(protocol)
         packets = _packets(protocol)
         self._packets.append(packets)
-        self._loop.add_reader(packets, self._readable, packets)
+        self._loop.add_reader(packets, self.look)
 
     def icmp_unreachable(self, code: int, packet: bytes) -> None:
         """Answer a packet with `destination unreachable`, as a router on its way would.
 
-        `code` is HOST_UNREACHABLE or PROHIBITED. The connecting kernel makes EHOSTUNREACH of the
-        former, and of the latter, too, if it is IPv4 (RFC 1122 section 4.2.3.9), but EACCES if it
-        is IPv6.
+        `code` is one of those above that the packet's protocol has (`has_code`). The connecting
+        kernel gives up at once and makes EHOSTUNREACH of 1 and 13, ENETUNREACH of 0 and 9,
+        ECONNREFUSED of 3 (RFC 1122 section 4.2.3.9; icmp(7)); over IPv6 EACCES of 13.
         """
         family = _family(packet)
         source = _address(packet, 0)
         self._icmp[family].sendto(unreachable(code, packet), (source, 0))
+
+    def look(self) -> None:
+        """Take what there is; a burst of SYNs must not wait for a turn of the loop each."""
+        for packets in self._packets:
+            self._take(packets)
+
+    def _take(self, packets: socket.socket) -> None:
+        while True:
+            try:
+                packet, address = packets.recvfrom(_QUOTED)
+            except BlockingIOError:
+                return
+            if address[2] != _PACKET_OUTGOING and (ends := endpoints(packet)) is not None:
+                self._on_syn(*ends, packet)
 
     def close(self) -> None:
         """Stop listening. May be called twice."""
@@ -118,16 +139,6 @@ class Tap:
         for icmp in self._icmp.values():
             icmp.close()
 
-    def _readable(self, packets: socket.socket) -> None:
-        """Take what there is; a burst of SYNs must not wait for a turn of the loop each."""
-        while True:
-            try:
-                packet, address = packets.recvfrom(_QUOTED)
-            except BlockingIOError:
-                return
-            if address[2] != _PACKET_OUTGOING and (ends := endpoints(packet)) is not None:
-                self._on_syn(*ends, packet)
-
 
 def has_ipv6() -> bool:
     """Whether this kernel has IPv6 at all."""
@@ -136,6 +147,11 @@ def has_ipv6() -> bool:
     except OSError:
         return False
     return True
+
+
+def has_code(code: int, family: socket.AddressFamily) -> bool:
+    """Whether the ICMP of this protocol can say so."""
+    return family is not socket.AF_INET6 or code in _TWINS
 
 
 def endpoints(packet: bytes) -> tuple[str, int, str, int] | None:
@@ -202,7 +218,7 @@ def _packets(protocol: _Protocol) -> socket.socket:
     # Protocol 0 receives nothing; bind starts it, so no packet slips in before the filter.
     packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
     try:
-        _attach(packets, protocol.program)
+        attach(packets, protocol.program)
         packets.bind(("lo", protocol.ethertype))
     except OSError:
         packets.close()
@@ -210,9 +226,23 @@ def _packets(protocol: _Protocol) -> socket.socket:
     return packets
 
 
-def _attach(packets: socket.socket, steps: Program) -> None:
-    """Give the kernel the filter: a struct sock_fprog, which holds a pointer."""
+def no_more_than(octets: int) -> Program:
+    """The filter that lets through only what is so long at most, its TCP header included."""
+    return (
+        (0x80, 0, 0, 0),  # ld len
+        (0x25, 1, 0, octets),  # jgt #octets: drop
+        (0x06, 0, 0, 0xFFFFFFFF),  # ret all
+        (0x06, 0, 0, 0),  # ret #0
+    )
+
+
+def attach(sock: socket.socket, steps: Program) -> None:
+    """Give the kernel a filter for what a socket receives (socket(7), SO_ATTACH_FILTER).
+
+    It takes a struct sock_fprog, which holds a pointer. Any user may do so; what the filter lets
+    through nobody is not seen by TCP either, so that a SYN is neither answered nor refused.
+    """
     program = b"".join(struct.pack("HBBI", *step) for step in steps)
     memory = ctypes.create_string_buffer(program, len(program))
     fprog = struct.pack("HL", len(steps), ctypes.addressof(memory))
-    packets.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)

@@ -3,7 +3,9 @@
 Theory of operation
 -------------------
 One page a scenario, opened at its launch, which is second 0 of its events. Events are appended
-on the lab's loop only and never changed; whoever waits is woken by the append and looks again.
+on the lab's loop only and never changed. Whoever waits is woken when the agent says something of a
+recipient or mail comes home, and looks at those events again: they are few, where hundreds of
+messages leave tens of thousands of others.
 What belongs to no page is a stray, and so is mail that arrives when its page is settled: the
 verdict is out by then. What goes astray and names a page is judged there, if it still can be. Once time has been let pass, late mail is only what expiry brings. A page that
 was never opened swallows its events: they come from the sink's own connections.
@@ -14,7 +16,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from model.events import Accepted, Event, Returned, Strayed, describe
+from model.events import Accepted, Closed, Event, Reported, Returned, Strayed, describe
+
+Word = Reported | Returned
+"""What the agent says: in its log, or to the sender."""
 
 
 @dataclass(eq=False)
@@ -23,6 +28,7 @@ class Page:
 
     launched: float
     events: list[Event] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -33,7 +39,7 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._pages: dict[str, Page] = {}
         self._settled: set[str] = set()
-        self._judged: set[str] = set()
+        self._time_has_passed = False
         self.strays: list[str] = []
 
     def open(self, label: str) -> None:
@@ -48,42 +54,55 @@ class Journal:
     def saw(self, label: str, event: Event) -> None:
         """Append an event and wake who waits."""
         if page := self._pages.get(label):
-            page.events.append(event)
-            page.changed.set()
-            if label in self._settled and isinstance(event, Accepted | Returned):
+            if label not in self._settled:
+                page.events.append(event)
+                if isinstance(event, Reported | Returned):
+                    page.words.append(event)
+                if isinstance(event, Reported | Returned | Closed):
+                    page.changed.set()
+            elif isinstance(event, Accepted | Returned) and not self._time_has_passed:
                 self.strays.append(f"mail of {label} after it had settled: {describe(event)}")
 
-    def settle(self, label: str) -> None:
-        """From now on no mail of the scenario may arrive."""
+    def settle(self, label: str) -> tuple[Event, ...]:
+        """Close the scenario's page, and give its events away.
+
+        From now on no mail of the scenario may arrive, and nothing is kept of what still does.
+        """
         self._settled.add(label)
-        self._judged.add(label)
+        page = self._pages[label]
+        events, page.events = tuple(page.events), []
+        return events
 
     def let_time_pass(self) -> None:
         """From now on what is still queued may expire, and return."""
-        self._settled.clear()
+        self._time_has_passed = True
 
     def strayed(self, what: str) -> None:
         """Note something out of place on every page whose label it names, or else for the lab."""
         named = set(re.split(r"[^a-z0-9-]+", what.lower())) & set(self._pages)
         for label in named:
             self.saw(label, Strayed(self.elapsed(label), what))
-        if named <= self._judged:
+        if named <= self._settled:
             self.strays.append(what)
 
     def events(self, label: str) -> tuple[Event, ...]:
         """The scenario's events so far."""
         return tuple(self._pages[label].events)
 
+    def words(self, label: str) -> tuple[Word, ...]:
+        """What the agent has said of the scenario so far."""
+        return tuple(self._pages[label].words)
+
     async def until(
-        self, label: str, wanted: Callable[[tuple[Event, ...]], bool], deadline: float
+        self, label: str, wanted: Callable[[tuple[Word, ...]], bool], deadline: float
     ) -> bool:
-        """Wait until the events satisfy `wanted`; False if the deadline (loop time) passed."""
+        """Wait until what the agent says satisfies `wanted`; False if the deadline passed."""
         page = self._pages[label]
-        while not wanted(tuple(page.events)):
+        while not wanted(tuple(page.words)):
             page.changed.clear()
             try:
                 async with asyncio.timeout_at(deadline):
                     await page.changed.wait()
             except TimeoutError:
-                return wanted(tuple(page.events))
+                return wanted(tuple(page.words))
         return True

@@ -15,11 +15,12 @@ sentence, never a trace; if the agent dies, every scenario still alive is broken
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fakes.pki import Pki
+from lab.governor import Governor
 from lab.life import Life
 from lab.pace import Pace
 from lab.plan import place_all
@@ -76,7 +77,9 @@ class Lab:
     def __init__(self, room: Room, network: str, pki: Pki, target: Target, pace: Pace) -> None:
         self.world = World(room, network, pki, pace.timers)
         self._room, self._network, self._pace = room, network, pace
-        self._subject = Subject(target, self.world.journal, pace.start)
+        self._settled: asyncio.Queue[tuple[str, Trace | Exception]] = asyncio.Queue()
+        self._governor = Governor(pace.launch)
+        self._subject = Subject(target, self.world.journal, self.world.look, pace.start)
 
     async def run(self, order: Order) -> AsyncIterator[Settled]:
         """Run everything in the order; yields each scenario's id and trace as it settles."""
@@ -88,45 +91,44 @@ class Lab:
             await self.world.open(placed)
             await self._subject.start(self._room, timers, placed)
             time = asyncio.create_task(self._let_time_pass(first))
-            for next_done in asyncio.as_completed(self._launch(lives, len(first))):
-                yield await next_done
+            orders = _in_order(lives, len(first))
+            tasks = {asyncio.create_task(self._one(life, before)) for life, before in orders}
+            for _ in tasks:
+                name, result = await self._settled.get()
+                if not isinstance(result, Trace | LabBroken):
+                    raise result
+                yield name, result
             time.cancel()
         finally:
             await self._subject.stop()
             await self.world.close()
 
-    def _launch(self, lives: Sequence[Life], now: int) -> list["asyncio.Task[Settled]"]:
-        """Start all lives, those beyond `now` when the others of their chapter have ended."""
-        tasks = [asyncio.create_task(self._one(life)) for life in lives[:now]]
-        for life in lives[now:-1]:
-            chapter = life.scenario.chapter
-            before = [
-                t for t, one in zip(tasks, lives, strict=False) if one.scenario.chapter == chapter
-            ]
-            tasks.append(asyncio.create_task(self._after(before, life)))
-        tasks.append(asyncio.create_task(self._after(tasks[:], lives[-1])))
-        return tasks
+    async def _one(self, life: Life, before: Sequence[Life]) -> None:
+        """One life, when those before it are over; its trace is handed out, and not kept."""
+        for other in before:
+            await other.over.wait()
+        await self._governor.admit()
+        try:
+            self._settled.put_nowait((life.id, await self._trace(life)))
+        except Exception as fault:  # noqa: BLE001 - ours, and whoever waits for it must hear of it
+            self._settled.put_nowait((life.id, fault))
+        finally:
+            life.at_barrier.set()  # however it ended: time must go on for the others
+            life.over.set()
 
-    async def _after(self, before: Sequence["asyncio.Task[Settled]"], life: Life) -> "Settled":
-        if before:
-            await asyncio.wait(before)
-        return await self._one(life)
-
-    async def _one(self, life: Life) -> Settled:
-        """One life, or what broke it: trouble of its own, or the agent's death."""
+    async def _trace(self, life: Life) -> Trace | LabBroken:
+        """The evidence, or what broke the life: trouble of its own, or the agent's death."""
         task, dead = asyncio.create_task(life.live()), self._subject.dead
         either: set[asyncio.Future[Any]] = {task, dead}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
-                return life.id, task.result()
-            return life.id, LabBroken(f"{dead.exception()}; {REMEDY}")
+                return task.result()
+            return LabBroken(f"{dead.exception()}; {REMEDY}")
         except (AgentDied, OSError) as error:
-            return life.id, LabBroken(f"{life.id}: {error}")
+            return LabBroken(f"{life.id}: {error}")
         finally:
             task.cancel()
-            life.at_barrier.set()  # however it ended: time must go on for the others
-            life.over.set()
 
     async def _let_time_pass(self, lives: Sequence[Life]) -> None:
         """Once all others are done, move the agent's clock from lifetime to lifetime."""
@@ -151,3 +153,15 @@ class Lab:
                 life.time_is_up.set()
             for life in due:
                 await life.over.wait()
+
+
+def _in_order(lives: Sequence[Life], now: int) -> Iterator[tuple[Life, Sequence[Life]]]:
+    """Each life with those that must be over before it starts.
+
+    None for the first `now`; then for each the others of its chapter; for the last one all.
+    """
+    for life in lives[:now]:
+        yield life, ()
+    for life in lives[now:-1]:
+        yield life, [one for one in lives[:now] if one.scenario.chapter == life.scenario.chapter]
+    yield lives[-1], lives[:-1]

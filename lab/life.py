@@ -4,17 +4,19 @@ Theory of operation
 -------------------
 States: launched -> answered (the first report about each recipient) -> [tried again, in a world
 that may have changed, or expired, where the scenario is about that] -> settled (quiet, books
-balanced) -> over. A message that the agent does not take settles at once. A step that does not
+balanced) -> over. If the agent takes no message, there is only the settling. A step that does not
 come in the pace's patience is not an error here: the trace then shows that it never came.
 """
 
 import asyncio
 from collections.abc import Callable
 
+from lab.journal import Word
 from lab.pace import Pace
 from lab.plan import Placed
 from lab.subject import Subject
 from lab.world import World
+from model.address import canonical
 from model.events import (
     Accepted,
     Changed,
@@ -30,15 +32,20 @@ from model.events import (
 from model.expect import Turns, expires, is_tried_again, ways
 from model.report import State
 from model.trace import Trace
+from model.waits import in_silence
 from targets.base import Capability, Envelope, NotTaken
 
-Wanted = Callable[[tuple[Event, ...]], bool]
+Words = tuple[Word, ...]
+Wanted = Callable[[Words], bool]
 ATTEMPTS = 4
 """How often a recovery is tried before it counts as not coming."""
+AT_ONCE = 8
+"""Messages of one scenario that are handed in at the same time: it is not alone."""
 OVER = (State.RETURNED, State.EXPIRED)
+TRIED = (State.DELIVERED, State.DEFERRED, *OVER)
 
 
-def _never(events: tuple[Event, ...]) -> bool:
+def _never(words: Words) -> bool:
     return False
 
 
@@ -53,33 +60,36 @@ class Life:
         self.over = asyncio.Event()
         self._world, self._subject, self._pace, self._placed = world, subject, pace, placed
         self._journal, self._label = world.journal, placed.scenario.label
-        self._recipients = frozenset(map(str.lower, placed.placement.recipients))
+        self._recipients = frozenset(map(_name, placed.placement.recipients))
+        self._door = asyncio.Semaphore(AT_ONCE)
         self._submitted = 0.0
         self._queue_ids: list[str] = []
 
     async def live(self) -> Trace:
         """From launch to trace."""
         self._journal.open(self._label)
-        await asyncio.gather(*(self._submit(one) for one in self._placed.envelopes))
+        envelopes = self._placed.envelopes
+        await asyncio.gather(*(self._submit(one) for one in envelopes))
         self._submitted = self._now()
-        if self._queue_ids:
-            await self._follow()
-        self._journal.settle(self._label)
+        await (self._follow() if self._queue_ids else self._settle())
         return Trace(
             scenario=self.id,
             placement=self._placed.placement,
-            sent={r: e.content for e in self._placed.envelopes for r in e.recipients},
+            sent={r: e.content for e in envelopes for r in e.recipients},
             lifetime=self.lifetime,
             sealed=self._world.room.sealed,
-            events=self._events(),
+            events=self._journal.settle(self._label),
+            own=self._pace.timers.own,
         )
 
     async def _submit(self, envelope: Envelope) -> None:
         """Hand a message in; whether it was taken is written down."""
         try:
-            queue_id = await self._subject.call(self._subject.target.submit, envelope)
+            async with self._door:
+                queue_id = await self._subject.call(self._subject.target.submit, envelope)
         except NotTaken as refusal:
-            self._saw(Declined(self._now(), str(refusal)))
+            self._saw(Declined(self._now(), str(refusal), envelope.recipients))
+            self._recipients -= set(map(_name, envelope.recipients))
             return
         self._queue_ids.append(queue_id)
         self._saw(Submitted(self._now(), queue_id))
@@ -106,6 +116,9 @@ class Life:
     def _events(self) -> tuple[Event, ...]:
         return self._journal.events(self._label)
 
+    def _words(self) -> Words:
+        return self._journal.words(self._label)
+
     def _now(self) -> float:
         return self._journal.elapsed(self._label)
 
@@ -113,43 +126,43 @@ class Life:
         self._journal.saw(self._label, event)
 
     async def _until(self, wanted: Wanted, seconds: float | None = None) -> bool:
-        """Wait until the events satisfy `wanted`, by default as long as the pace is patient."""
+        """Wait until the agent's words satisfy `wanted`, by default as long as the pace is patient."""
         patience = self._pace.patience if seconds is None else seconds
         deadline = asyncio.get_running_loop().time() + patience
         return await self._journal.until(self._label, wanted, deadline)
 
     # What is waited for --------------------------------------------------------------------
 
-    def _answered(self, events: tuple[Event, ...]) -> bool:
-        return self._recipients <= self._in_states(events, tuple(State))
+    def _answered(self, words: Words) -> bool:
+        return self._recipients <= self._in_states(words, tuple(State))
 
-    def _delivered(self, events: tuple[Event, ...]) -> bool:
-        return self._recipients <= self._in_states(events, (State.DELIVERED,))
+    def _delivered(self, words: Words) -> bool:
+        return self._recipients <= self._in_states(words, (State.DELIVERED,))
 
-    def _settled_for_all(self, events: tuple[Event, ...]) -> bool:
+    def _settled_for_all(self, words: Words) -> bool:
         """Whether nobody waits any more."""
-        return self._recipients <= self._in_states(events, (State.DELIVERED, *OVER))
+        return self._recipients <= self._in_states(words, (State.DELIVERED, *OVER))
 
-    def _in_states(self, events: tuple[Event, ...], states: tuple[State, ...]) -> set[str]:
+    def _in_states(self, words: Words, states: tuple[State, ...]) -> set[str]:
         """The recipients that have been reported in one of the states."""
         return {
-            e.report.recipient.lower()
-            for e in events
-            if isinstance(e, Reported) and e.report.state in states
+            _name(word.report.recipient)
+            for word in words
+            if isinstance(word, Reported) and word.report.state in states
         }
 
-    def _moved_on(self, now: tuple[Event, ...], then: tuple[Event, ...]) -> bool:
+    def _moved_on(self, now: Words, then: Words) -> bool:
         """Whether everybody who waited then has been reported again."""
         waited = self._recipients - self._in_states(then, (State.DELIVERED, *OVER))
-        return waited <= self._in_states(now[len(then) :], tuple(State))
+        return waited <= self._in_states(now[len(then) :], TRIED)
 
-    def _given_up(self, events: tuple[Event, ...]) -> bool:
-        returned = any(isinstance(e, Returned) for e in events)
-        said = any(isinstance(e, Reported) and e.report.state in OVER for e in events)
-        return self._delivered(events) or (said and (returned or self.scenario.mail.null_sender))
+    def _given_up(self, words: Words) -> bool:
+        said = any(isinstance(word, Reported) and word.report.state in OVER for word in words)
+        told = self._came_home(words) or self.scenario.mail.null_sender
+        return self._delivered(words) or (said and told)
 
-    def _came_home(self, events: tuple[Event, ...]) -> bool:
-        return any(isinstance(e, Returned) for e in events)
+    def _came_home(self, words: Words) -> bool:
+        return any(isinstance(word, Returned) for word in words)
 
     # Steps ---------------------------------------------------------------------------------
 
@@ -160,7 +173,7 @@ class Life:
             self._saw(Changed(self._now()))
         once = any(isinstance(way, Turns) for way in ways(self.scenario.expect))
         for _ in range(1 if once else ATTEMPTS):
-            before = self._events()
+            before = self._words()
             if self._settled_for_all(before):
                 return
             await self._repaired()
@@ -176,13 +189,23 @@ class Life:
         if len(waiting) > 1:
             held = await self._subject.held()
             waiting = [one for one in waiting if one in held]
-        calls = [self._subject.call(self._subject.target.retry, one) for one in waiting]
-        await asyncio.gather(*calls)
+        await self._subject.call(self._subject.target.retry, *waiting)
 
     async def _waiting(self) -> tuple[str, ...]:
-        """Whom the queue still holds any of the messages for."""
+        """Whom the queue still holds mail for, of the scenario's messages or what became of them.
+
+        Who waits is told in the scenario's own spelling.
+        """
         held = await self._subject.held()
-        return tuple(recipient for one in self._queue_ids for recipient in held.get(one, ()))
+        ours = {canonical(one): one for one in self._placed.placement.recipients}
+        at_home = "@" + self._placed.placement.domain
+        found = dict.fromkeys(
+            ours.get(name, one)
+            for queue_id, recipients in held.items()
+            for one, name in zip(recipients, map(canonical, recipients), strict=True)
+            if queue_id in self._queue_ids or name.endswith(at_home)
+        )
+        return tuple(found)
 
     async def _expire(self) -> None:
         """Wait until the mail is given up: not before its time, however long the others take."""
@@ -192,8 +215,8 @@ class Life:
         else:
             await self._until(self._given_up, self.lifetime + self._pace.patience)
 
-    def _gone(self, events: tuple[Event, ...]) -> bool:
-        return bool(self._in_states(events, OVER))
+    def _gone(self, words: Words) -> bool:
+        return bool(self._in_states(words, OVER))
 
     async def _repaired(self) -> None:
         """Wait until stale answers have run out; all other faults end by being met."""
@@ -202,21 +225,32 @@ class Life:
             await self._journal.until(self._label, _never, until + 0.05)
 
     async def _settle(self) -> None:
-        """Let what is on its way arrive, let it be quiet, and read the queue."""
-        events = self._events()
+        """Let what is on its way arrive and silences end, let it be quiet, and read the queue."""
         told = self.scenario.mail.null_sender or expires(self.scenario.expect)  # or waited for
-        if self._gone(events) and not told:
+        if self._gone(self._words()) and not told:
             await self._until(self._came_home)
         for _ in range(ATTEMPTS):
             await self.stay_quiet()
+            if self._answered(self._words()):  # else it waits for ever, and we have waited for it
+                await self._until(lambda words: not in_silence(self._events()))
             waiting = await self._waiting()
             self._saw(Queued(self._now(), waiting))
-            if not (waiting and self._left(self._events(), waiting)):
-                return  # else the agent is still tidying up what it has finished
+            if not self._left(waiting):
+                return  # else the agent is still tidying up, or has made more of it than there was
 
-    def _left(self, events: tuple[Event, ...], waiting: tuple[str, ...]) -> bool:
-        """Whether something is still in the queue that has been delivered or returned."""
+    def _left(self, waiting: tuple[str, ...]) -> bool:
+        """Whether something is still in the queue that has been delivered or returned, or is new."""
+        new = set(waiting) - set(self._placed.placement.recipients)
         taken = {
-            r for e in events if isinstance(e, Accepted) and e.acknowledged for r in e.recipients
+            canonical(recipient)
+            for event in self._events()
+            if isinstance(event, Accepted) and event.acknowledged
+            for recipient in event.recipients
         }
-        return bool(taken & set(waiting)) or self._came_home(events)
+        done = taken & set(map(canonical, waiting))
+        return bool(new or done or (waiting and self._came_home(self._words())))
+
+
+def _name(recipient: str) -> str:
+    """What a recipient is called here: agents write addresses, and their case, as they like."""
+    return canonical(recipient).lower()

@@ -38,7 +38,7 @@ class OpenRoom:
 
     sealed = False
 
-    def __init__(self, ca_pem: bytes, port: int = 0) -> None:
+    def __init__(self, ca_pem: bytes, port: int = 0, crl_pem: bytes = b"") -> None:
         """Find a free block. `port` is the mail hosts' port; 0: any that is free.
 
         Raises Unavailable if that port is taken.
@@ -49,6 +49,8 @@ class OpenRoom:
         self.work = Path(tempfile.mkdtemp(prefix="mailflow-"))
         self.ca_file = self.work / "ca.pem"
         self.ca_file.write_bytes(ca_pem)
+        self.crl_file = self.work / "crl.pem"
+        self.crl_file.write_bytes(crl_pem)
         self._spawned: list[subprocess.Popen[bytes]] = []
         self._guard = subprocess.Popen(
             ["sh", "-c", _GUARD, "guard", os.fspath(self.work)],

@@ -16,13 +16,14 @@ from model.timers import Timers
 class Pace:
     """All durations in seconds.
 
-    `quiet` is how long nothing must happen before a scenario counts as settled; `patience` how
+    `launch` is the pause between two launches, `quiet` is how long nothing must happen before a scenario counts as settled; `patience` how
     long one step of a scenario may take; `start` how long an agent may take to start;
     `short_life` stands for 48 hours where time cannot be let pass.
     """
 
     name: str
     timers: Timers
+    launch: float
     quiet: float
     patience: float
     start: float
@@ -33,10 +34,18 @@ class Pace:
         return replace(self.timers, lifetime=lifetime, retry=retry)
 
 
-def _pace(name: str, dns: float, connect: float, reply: float, short_life: float) -> Pace:
-    timers = Timers(dns, connect, reply, lifetime=48 * HOUR, retry=HOUR)
-    patience = 4 * dns + 3 * connect + 4 * reply + 10
-    return Pace(name, timers, 0.3, patience, start=30, short_life=short_life)
+LAUNCH = 0.004
+"""Seconds. What one launch costs lab and agent is a few times this: the governor sees to the rest."""
+
+
+def _pace(
+    name: str, dns: float, connect: float, reply: float, short_life: float, silences: int = 4
+) -> Pace:
+    """A pace that has patience for so many silences in one step; with one, time-outs are `own`."""
+    own = silences == 1
+    timers = Timers(dns, connect, reply, lifetime=48 * HOUR, retry=HOUR, own=own)
+    patience = 4 * dns + 3 * connect + silences * reply + 10
+    return Pace(name, timers, LAUNCH, 0.3, patience, start=30, short_life=short_life)
 
 
 PACES = {
@@ -45,9 +54,15 @@ PACES = {
         _pace("fast", dns=2, connect=3, reply=3, short_life=10),
         _pace("normal", dns=5, connect=10, reply=10, short_life=25),
         _pace("patient", dns=10, connect=30, reply=300, short_life=60),
+        _pace("own", dns=5, connect=30, reply=600, short_life=60, silences=1),
     )
 }
-"""The paces by name; `patient` comes near an agent's defaults and takes many minutes."""
+"""The paces by name; `patient` comes near an agent's defaults and takes many minutes.
+
+Under `own` the agent keeps the time-outs of its own default configuration, so that they can be
+measured: `pytest suites/ --pace=own -k hang` takes as long as the longest of them. For scenarios
+with several silences in a row it has no patience.
+"""
 
 
 def scaled(lifetime: float, pace: Pace) -> float:

@@ -7,11 +7,12 @@ domain, so `grep connect-refused` finds it in any log.
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from fakes.reach import NOWHERE
+from fakes.reach import NO_WAY, NOWHERE
 from lab.room import Room
 from lab.sealed import NETWORK6
-from model.scenario import Family, Reach, Scenario
+from model.scenario import Family, Scenario
 from model.trace import Placement
 from targets.base import Envelope, Route
 
@@ -23,12 +24,24 @@ HOME = "home.test"
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A scenario with its place, its route and its messages."""
+    """A scenario with its place and its route; its messages are written when they are asked for.
+
+    `inner` are the addresses that hosts behind a box have, by relative name; nobody else may know.
+    """
 
     scenario: Scenario
     placement: Placement
     route: Route
-    envelopes: tuple[Envelope, ...]
+    inner: Mapping[str, str]
+
+    @property
+    def envelopes(self) -> tuple[Envelope, ...]:
+        """The messages, the same each time; not kept, since large ones add up."""
+        left = iter(self.placement.recipients)
+        return tuple(
+            _envelope(self.scenario, self.placement, tuple(islice(left, len(names))))
+            for names in self.scenario.mail.envelopes
+        )
 
 
 def place_all(
@@ -59,22 +72,22 @@ def _place(
     home = f"{scenario.label}.{HOME}"
     hosts = {}
     for host in scenario.hosts:
-        away = host.reach is Reach.UNREACHABLE and not room.sealed
+        away = host.reach in NO_WAY and not room.sealed
         ip = NOWHERE if away else next(addresses[host.family])
         hosts[host.name] = (f"{host.name}.{domain}", ip)
+    addresses_of = {name: ip for name, (_, ip) in hosts.items()}
+    at = "@" + scenario.mail.domain.format(domain=domain, **addresses_of)
     placement = Placement(
         domain=domain,
         home=home,
-        sender="" if scenario.mail.null_sender else f"sender@{home}",
-        recipients=tuple(f"{name}@{domain}" for each in scenario.mail.envelopes for name in each),
+        sender="" if scenario.mail.null_sender else f"{scenario.mail.sender}@{home}",
+        recipients=tuple(name + at for each in scenario.mail.envelopes for name in each),
         hosts=hosts,
         port=room.smtp_port,
     )
-    envelopes = tuple(
-        _envelope(scenario, placement, tuple(f"{name}@{domain}" for name in names))
-        for names in scenario.mail.envelopes
-    )
-    return Placed(scenario, placement, _route(scenario, placement, lifetime), envelopes)
+    boxed = {host.name: host.family for host in scenario.all_hosts if host.box}
+    inner = {name: next(addresses[family]) for name, family in boxed.items()}
+    return Placed(scenario, placement, _route(scenario, placement, lifetime), inner)
 
 
 def _route(scenario: Scenario, placement: Placement, lifetime: float) -> Route:
@@ -87,6 +100,7 @@ def _route(scenario: Scenario, placement: Placement, lifetime: float) -> Route:
         tls_domain=f"{connector.tls_domain or first}.{placement.domain}",
         lifetime=lifetime,
         enabled=connector.enabled,
+        reuses=connector.reuses,
     )
 
 
@@ -102,10 +116,12 @@ def _envelope(scenario: Scenario, placement: Placement, recipients: tuple[str, .
 
 def _message(scenario: Scenario, placement: Placement, recipient: str) -> bytes:
     """The message, CRLF line ends; every tenth line begins with a dot (RFC 5321 section 4.5.2)."""
+    if scenario.mail.whole is not None:
+        return _filled(scenario.mail.whole, placement)
     serial = recipient.partition("@")[0].rpartition("-")[2]
     number = f".{serial}" if scenario.mail.messages > 1 else ""
     head = [
-        f"From: Sender <sender@{placement.home}>",
+        f"From: Sender <{scenario.mail.sender}@{placement.home}>",
         f"To: <{recipient}>",
         f"Subject: {scenario.id}",
         "Date: Fri, 01 Mar 2019 12:00:00 +0000",
@@ -115,8 +131,13 @@ def _message(scenario: Scenario, placement: Placement, recipient: str) -> bytes:
         "",
     ]
     if scenario.mail.body is not None:
-        return "\r\n".join([*head, ""]).encode() + scenario.mail.body
+        return _filled("\r\n".join([*head, ""]).encode() + scenario.mail.body, placement)
     line = f"{scenario.id} carries this line, and nobody on its way may change a letter."
     count = max(3, scenario.mail.octets // (len(line) + 6))
     body = [f"{'.' * (n % 10 == 0)}{n:04d} {line}" for n in range(count)]
-    return "\r\n".join([*head, *body, ""]).encode()
+    return _filled("\r\n".join([*head, *body, ""]).encode(), placement)
+
+
+def _filled(content: bytes, placement: Placement) -> bytes:
+    """A message with the recipients' domain in its place."""
+    return content.replace(b"{domain}", placement.domain.encode())

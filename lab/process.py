@@ -126,8 +126,8 @@ def _room(spec: Spec, pki: Pki, pace: Pace) -> OpenRoom | SealedRoom:
     """The room that the spec asks for. Raises LabBroken, or Unavailable for a port."""
     try:
         if spec.sealed:
-            return seal(WORK, pki.ca_pem, pace.timers)
-        return OpenRoom(pki.ca_pem, spec.port)
+            return seal(WORK, pki.ca_pem, pace.timers, pki.crl_pem)
+        return OpenRoom(pki.ca_pem, spec.port, pki.crl_pem)
     except OSError as error:
         raise LabBroken(
             f"the room could not be made: {error}; the reference agent may run with --room=open"

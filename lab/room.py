@@ -31,7 +31,8 @@ class Room(Protocol):
 
     `work` is a private, writable directory that dies with the room; `dns` is the address and
     port of the only resolver; `smtp_port` the port that every mail host listens on; `ca_file`
-    a PEM file with the one authority to trust.
+    a PEM file with the one authority to trust, `crl_file` one with the revocation lists of it and of
+    all below it.
     """
 
     sealed: bool
@@ -39,6 +40,7 @@ class Room(Protocol):
     dns: tuple[str, int]
     smtp_port: int
     ca_file: Path
+    crl_file: Path
 
     def install(self, tree: Path | None, accounts: Sequence[Account]) -> None:
         """Lay an unpacked package over the file system and add its accounts (sealed only).

@@ -130,7 +130,7 @@ def _remedy(said: str) -> str:
     )
 
 
-def seal(work: Path, ca_pem: bytes, timers: Timers) -> "SealedRoom":
+def seal(work: Path, ca_pem: bytes, timers: Timers, crl_pem: bytes = b"") -> "SealedRoom":
     """Make the room, from within the namespaces, before there are other processes.
 
     `work` is best a path below /run, where it need not exist: anywhere else it is an empty
@@ -150,7 +150,9 @@ def seal(work: Path, ca_pem: bytes, timers: Timers) -> "SealedRoom":
     _own_dev(work / ".dev")
     ca_file = work / "ca.pem"
     ca_file.write_bytes(ca_pem)
-    return SealedRoom(work, ca_file)
+    crl_file = work / "crl.pem"
+    crl_file.write_bytes(crl_pem)
+    return SealedRoom(work, ca_file, crl_file)
 
 
 class SealedRoom:
@@ -159,8 +161,8 @@ class SealedRoom:
     sealed = True
     network = NETWORK
 
-    def __init__(self, work: Path, ca_file: Path) -> None:
-        self.work, self.ca_file = work, ca_file
+    def __init__(self, work: Path, ca_file: Path, crl_file: Path) -> None:
+        self.work, self.ca_file, self.crl_file = work, ca_file, crl_file
         self.dns = (RESOLVER, 53)
         self.smtp_port = 25
         self._spawned: list[subprocess.Popen[bytes]] = []

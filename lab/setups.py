@@ -8,12 +8,13 @@ lifetime there is; the rest keep the true one.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fakes.reach import NO_WAY, needs_sealed_room
 from lab.lab import Order
 from lab.pace import Pace, scaled
 from lab.sealed import why_no_ipv6
 from model.expect import expires
-from model.scenario import HOUR, Family, Reach, Scenario
-from model.tls import Tls
+from model.scenario import HOUR, Family, Scenario
+from model.tls import REVOCATION, Tls
 from targets.base import Capability, Target
 
 ATTEMPTS_IN_A_SHORT_LIFE = 4
@@ -34,11 +35,24 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "the target routes to no smart hosts"
     if scenario.connector.tls is not Tls.NONE and Capability.TLS_PER_ROUTE not in can:
         return "the target has no TLS settings per route"
-    if not sealed and any(host.reach is Reach.PROHIBITED for host in scenario.hosts):
+    if _asks_for_revocation(scenario) and Capability.CHECKS_REVOCATION not in can:
+        return "the target looks at no revocation lists"
+    if scenario.connector.reuses and Capability.REUSES_CONNECTIONS not in can:
+        return "the target has a connection for each copy of a message"
+    if not sealed and any(needs_sealed_room(host.reach) for host in scenario.all_hosts):
         return "ICMP needs the sealed room"
     if any(host.family is Family.IPV6 for host in scenario.all_hosts):
         return why_no_ipv6() if sealed else "IPv6 needs the sealed room"
+    changed = scenario.change.hosts if scenario.change else ()
+    if not sealed and any(scenario.host(one.name).reach in NO_WAY for one in changed):
+        return "in the open room no way ever leads to an address that cannot be reached"
     return ""
+
+
+def _asks_for_revocation(scenario: Scenario) -> bool:
+    """Whether only an agent with revocation lists can know what is wrong."""
+    checked = scenario.connector.demands in (Tls.CERTIFICATE, Tls.DOMAIN)
+    return checked and any(host.certificate in REVOCATION for host in scenario.all_hosts)
 
 
 @dataclass(frozen=True, slots=True)

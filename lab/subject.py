@@ -17,6 +17,7 @@ from typing import TypeVar
 from lab.journal import Journal
 from lab.plan import Placed
 from lab.room import AgentDied, Room
+from model.address import canonical
 from model.events import Reported
 from model.report import Report
 from model.timers import Timers
@@ -28,12 +29,18 @@ T = TypeVar("T")
 class Subject:
     """One running target."""
 
-    def __init__(self, target: Target, journal: Journal, patience: float) -> None:
-        """`patience` is how many seconds any one call of the adapter may take."""
+    def __init__(
+        self, target: Target, journal: Journal, look: Callable[[], None], patience: float
+    ) -> None:
+        """`look` takes down what has happened on the wire so far: a report must not come before
+        the SYN that it is about. `patience` is how many seconds any one call of the adapter may
+        take.
+        """
         self.target = target
         self._patience = patience
         self.dead: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._journal = journal
+        self._look = look
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(32, "target")
         self._stopping = False
@@ -56,7 +63,7 @@ class Subject:
     async def start(self, room: Room, timers: Timers, placed: Sequence[Placed]) -> None:
         """Start the agent with every route. Raises AgentDied, Unavailable."""
         for one in placed:
-            recipients = map(str.lower, one.placement.recipients)
+            recipients = (canonical(name).lower() for name in one.placement.recipients)
             self._by_recipient |= dict.fromkeys(recipients, one.scenario.label)
         await self.call(self.target.start, room, timers, [one.route for one in placed])
         threading.Thread(target=self._follow, name="reports", daemon=True).start()
@@ -92,8 +99,9 @@ class Subject:
             self._loop.call_soon_threadsafe(self._ended, sentence)
 
     def _reported(self, report: Report) -> None:
-        label = self._by_recipient.get(report.recipient.lower())
+        label = self._by_recipient.get(canonical(report.recipient).lower())
         if label is not None:  # else it is about an NDR
+            self._look()
             self._journal.saw(label, Reported(self._journal.elapsed(label), report))
 
     def _ended(self, sentence: str) -> None:

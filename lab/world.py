@@ -11,8 +11,10 @@ one that does not is a stray.
 import itertools
 import ssl
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from fakes.dns import Nameserver
+from fakes.middlebox import Hidden, Middlebox
 from fakes.pki import Pki
 from fakes.raw import RawHost
 from fakes.reach import Reaches
@@ -24,6 +26,9 @@ from lab.room import Room
 from model.events import Knocked
 from model.scenario import AGENT, Host, Reach
 from model.timers import Timers
+from model.tls import Flaw
+
+M = TypeVar("M", bound=MailHost)
 
 
 class World:
@@ -36,10 +41,11 @@ class World:
         self._sink_ip = sink_address(network)
         self._pki = pki
         self._timers = timers
-        self._hosts: dict[str, MailHost] = {}
+        self._hosts: dict[str, MailHost | Middlebox] = {}
         self._home: Sink | None = None
         self._next_conn: dict[str, Callable[[], int]] = {}
         self._by_ip: dict[str, tuple[str, str]] = {}
+        self._inner: dict[str, str] = {}
         self._syns: set[tuple[str, int]] = set()
         self._reaches: Reaches | None = None
 
@@ -65,6 +71,11 @@ class World:
             await self._reaches.close()
         await self.dns.stop()
 
+    def look(self) -> None:
+        """Take down every SYN that has been sent."""
+        if self._reaches is not None:
+            self._reaches.look()
+
     async def change(self, one: Placed) -> None:
         """Make of a scenario's world what it becomes after the first attempt, if it does."""
         change, label = one.scenario.change, one.scenario.label
@@ -73,8 +84,15 @@ class World:
         if change.zone is not None:
             self.dns.host(one.placement.domain, change.zone, _addresses(one), label)
         for host in change.hosts:
-            await self._close_host(one, host.name)
-            await self._open_host(one, host)
+            _, ip = one.placement.hosts[host.name]
+            old = self._hosts.get(ip)
+            if isinstance(old, MailHost) and _may_take_over(old, host):
+                made = self._served(RawHost if host.script else MailHost, one, host, ip)
+                made.succeed(old)
+                self._hosts[ip] = made
+            else:
+                await self._close_host(one, host.name)
+                await self._open_host(one, host)
 
     async def _open_scenario(self, one: Placed) -> None:
         scenario, placement = one.scenario, one.placement
@@ -102,22 +120,37 @@ class World:
         elif self._reaches is not None:
             self._reaches.free(ip, one.placement.port)
 
-    def _host(self, one: Placed, host: Host) -> MailHost:
+    def _host(self, one: Placed, host: Host) -> MailHost | Middlebox:
         fqdn, ip = one.placement.hosts[host.name]
-        return (RawHost if host.script else MailHost)(
+        if host.box is None:
+            return self._served(RawHost if host.script else MailHost, one, host, ip)
+        inner = one.inner[host.name]
+        self._inner[inner] = ip
+        return Middlebox(
+            box=host.box,
+            host=self._served(Hidden, one, host, inner),
+            ip=ip,
+            context=lambda flaw: self._pki.context(flaw, (fqdn,)),
+            next_conn=self._next_conn[one.scenario.label],
+        )
+
+    def _served(self, kind: type[M], one: Placed, host: Host, ip: str) -> M:
+        fqdn, _ = one.placement.hosts[host.name]
+        return kind(
             witness=self.journal,
             label=one.scenario.label,
             name=host.name,
             fqdn=fqdn,
             ip=ip,
             port=one.placement.port,
-            context=self._context(host, fqdn),
+            context=self._context(host, _name_of(one, host), ip),
             behaviours=host.behaviours,
             script=host.script,
             domain=one.placement.domain,
             next_conn=self._next_conn[one.scenario.label],
             reply_timeout=self._timers.reply,
             flaw=host.certificate,
+            swallows=host.swallows,
         )
 
     def _sink(self) -> Sink:
@@ -127,15 +160,19 @@ class World:
             fqdn=name,
             ip=self._sink_ip,
             port=self.room.smtp_port,
-            context=self._context(Host("sink"), name),
+            context=self._context(Host("sink"), name, self._sink_ip),
             label_of=lambda domain: domain.removesuffix(f".{HOME}"),
         )
 
-    def _context(self, host: Host, name: str) -> Callable[[], ssl.SSLContext]:
-        return lambda: self._pki.context(host.certificate, (name,), handshake=host.handshake)
+    def _context(self, host: Host, name: str, ip: str) -> Callable[[], ssl.SSLContext]:
+        """How to make a host's context; its address is in the certificate only if that is odd."""
+        ips = (ip,) if host.certificate is Flaw.ADDRESS_ONLY else ()
+        return lambda: self._pki.context(host.certificate, (name,), ips, host.handshake)
 
     def _on_syn(self, source: str, port: int, ip: str, to_port: int) -> None:
         """Somebody wants to connect: to a scenario's host, to the sink, or where nobody lives."""
+        if source == self._inner.get(ip):
+            return  # a box to the host behind it
         if (where := self._by_ip.get(ip)) is None:
             loopback = ip.startswith("127.") or ip == "::1"  # the agent's own door
             theirs = ip == self._sink_ip or loopback
@@ -145,6 +182,17 @@ class World:
             self._syns.add((ip, port))
             label, host = where
             self.journal.saw(label, Knocked(self.journal.elapsed(label), host, ip))
+
+
+def _name_of(one: Placed, host: Host) -> str:
+    """The name that the host's certificate is for."""
+    own, _ = one.placement.hosts[host.name]
+    return one.route.tls_domain if host.certificate is Flaw.FOR_TLS_DOMAIN else own
+
+
+def _may_take_over(old: MailHost, new: Host) -> bool:
+    """Whether the new host can have the old one's socket: nothing hangs on that itself."""
+    return new.reach is Reach.UP and new.box is None and not (old.swallows or new.swallows)
 
 
 def _addresses(one: Placed) -> dict[str, str]:

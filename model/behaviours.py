@@ -5,7 +5,8 @@ action to take; `moment.usual` leaves the host blameless. Where a behaviour has 
 `since`, it acts at the visits `since`, `since` + 1, ... of its stage, `times` of them.
 """
 
-import zlib
+import random
+import re
 from dataclasses import dataclass
 
 from model.smtp import (
@@ -15,6 +16,7 @@ from model.smtp import (
     Behaviour,
     HangUp,
     Moment,
+    Negotiate,
     Pour,
     Say,
     Send,
@@ -31,18 +33,19 @@ def _acts(moment: Moment, at: Stage, times: int, since: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer `text` at one stage; then close, if so told."""
+    """Answer `text` at one stage; then close, if so told: FIN, or RST if `reset`."""
 
     at: Stage
     text: str
     times: int = ALWAYS
     close: bool = False
     since: int = 1
+    reset: bool = False
 
     def react(self, moment: Moment) -> Action:
         """Replace the reply at the stage."""
         if _acts(moment, self.at, self.times, self.since):
-            return Say(self.text, self.close)
+            return Say(self.text, self.close or self.reset, self.reset)
         return moment.usual
 
 
@@ -246,7 +249,7 @@ class Fragment:
         if not (_acts(moment, self.at, self.times, self.since) and isinstance(moment.usual, Say)):
             return moment.usual
         octets = _octets_of(moment.usual)
-        takes = moment.usual.text[:1] in ("2", "3")
+        takes = _carries_out(moment.usual)
         return Send(octets, moment.usual.close, takes, self.piece, self.pause)
 
 
@@ -324,22 +327,156 @@ class Flap:
     """Break down at some of all moments, chosen by a seed: a share of them, the first `times` visits.
 
     What happens there, of cut, reset, 421 and 451, follows from the seed too, so that a run can be
-    had again.
+    had again. `keeps`: half of the times that it cuts at the final dot it has stored the message.
     """
 
     seed: int
     share: float = 0.2
     times: int = ALWAYS
+    keeps: bool = False
 
     def react(self, moment: Moment) -> Action:
         """Draw from the seed, the stage and the visit."""
-        drawn = zlib.crc32(f"{self.seed}:{moment.stage}:{moment.visit}".encode())
-        if moment.visit > self.times or drawn % 1000 >= 1000 * self.share:
+        draw = random.Random(f"{self.seed}:{moment.stage}:{moment.visit}")
+        if moment.visit > self.times or draw.random() >= self.share:
             return moment.usual
+        reset, keep = draw.random() < 0.5, draw.random() < 0.5
+        cut = HangUp(reset=reset, keep=keep and self.keeps and moment.stage is Stage.DOT)
         if moment.stage in (Stage.BODY, Stage.HANDSHAKE):
-            return HangUp(reset=bool(drawn & 1024))
-        busy = Say("421 4.3.2 Going down", close=True)
-        return (HangUp(), HangUp(reset=True), busy, Say("451 4.3.0 Not now"))[(drawn >> 12) % 4]
+            return cut
+        busy = Say("421 4.3.2 Going down", close=True), Say("451 4.3.0 Not now")
+        return cut if draw.random() < 0.5 else draw.choice(busy)
+
+
+@dataclass(frozen=True, slots=True)
+class LineEnds:
+    """End every line of every reply with these octets, in place of CRLF."""
+
+    octets: bytes
+
+    def react(self, moment: Moment) -> Action:
+        """Send the usual reply so, and carry it out."""
+        if not isinstance(moment.usual, Say):
+            return moment.usual
+        octets = _octets_of(moment.usual).replace(b"\r\n", self.octets)
+        return Send(octets, moment.usual.close, _carries_out(moment.usual))
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """Send a reply that nobody asked for right behind the usual one; then close, if so told."""
+
+    at: Stage
+    text: str
+    close: bool = False
+    times: int = ALWAYS
+    since: int = 1
+
+    def react(self, moment: Moment) -> Action:
+        """Send both in one segment, and carry out the usual one."""
+        if not (_acts(moment, self.at, self.times, self.since) and isinstance(moment.usual, Say)):
+            return moment.usual
+        octets = _octets_of(moment.usual) + _octets_of(Say(self.text))
+        return Send(octets, self.close, _carries_out(moment.usual))
+
+
+def _carries_out(reply: Say) -> bool:
+    """Whether a reply says that the command is carried out."""
+    return reply.text[:1] in ("2", "3")
+
+
+@dataclass(frozen=True, slots=True)
+class InBody:
+    """Another behaviour (at the stage BODY), once `after` octets of the body have come."""
+
+    after: int
+    behaviour: Behaviour
+
+    def react(self, moment: Moment) -> Action:
+        """Ask it when there are enough."""
+        body = moment.stage is Stage.BODY and moment.octets >= self.after
+        return self.behaviour.react(moment) if body else moment.usual
+
+
+@dataclass(frozen=True, slots=True)
+class OnReuse:
+    """Another behaviour, on a connection that has carried a message before."""
+
+    behaviour: Behaviour
+
+    def react(self, moment: Moment) -> Action:
+        """Ask it from the second message of a connection on."""
+        return self.behaviour.react(moment) if moment.carried else moment.usual
+
+
+@dataclass(frozen=True, slots=True)
+class ImplicitTls:
+    """Wait for a TLS handshake before the greeting, as port 465 does (RFC 8314 section 3.3)."""
+
+    def react(self, moment: Moment) -> Action:
+        """Put TLS before the first word."""
+        early = moment.stage is Stage.GREETING and not moment.tls
+        return Negotiate() if early else moment.usual
+
+
+@dataclass(frozen=True, slots=True)
+class MostRecipients:
+    """Take so many recipients a transaction, and answer `text` to any more."""
+
+    most: int
+    text: str = "452 4.5.3 Too many recipients"
+
+    def react(self, moment: Moment) -> Action:
+        """Count those that have been taken."""
+        if moment.stage is Stage.RCPT and moment.recipients >= self.most:
+            return Say(self.text)
+        return moment.usual
+
+
+@dataclass(frozen=True, slots=True)
+class InClear:
+    """Another behaviour, before TLS only; its visits count those within TLS too."""
+
+    behaviour: Behaviour
+
+    def react(self, moment: Moment) -> Action:
+        """Ask it until the handshake is done."""
+        return moment.usual if moment.tls else self.behaviour.react(moment)
+
+
+@dataclass(frozen=True, slots=True)
+class BreakHandshake:
+    """Shake hands until `after` octets of the host's own part have been sent; then do `then`."""
+
+    after: int
+    then: Action
+    times: int = ALWAYS
+
+    def react(self, moment: Moment) -> Action:
+        """Limit the handshake."""
+        if _acts(moment, Stage.HANDSHAKE, self.times, 1):
+            return Negotiate(self.after, self.then)
+        return moment.usual
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLimit:
+    """Take so many octets a message (RFC 1870): say so at EHLO, and hold to it."""
+
+    octets: int
+    text: str = "552 5.3.4 Message size exceeds fixed limit"
+
+    def react(self, moment: Moment) -> Action:
+        """Look at the size announced with MAIL, and at that of the body."""
+        if moment.stage is Stage.EHLO and isinstance(moment.usual, Say):
+            text = re.sub(r"\bSIZE \d+", f"SIZE {self.octets}", moment.usual.text)
+            return Say(text, moment.usual.close)
+        announced = re.search(r" SIZE=(\d+)", moment.line) if moment.stage is Stage.MAIL else None
+        if (announced and int(announced[1]) > self.octets) or (
+            moment.stage is Stage.DOT and moment.octets > self.octets
+        ):
+            return Say(self.text)
+        return moment.usual
 
 
 def _octets_of(action: Action) -> bytes:

@@ -6,6 +6,11 @@ from model.report import Report
 from model.smtp import Stage
 from model.tls import Flaw
 
+FALLS_SILENT = "* falls silent"
+"""What a host did that says nothing more and keeps the connection open."""
+STOPS_READING = "* stops reading"
+"""What a host did that takes nothing more of the body; how much it had taken stands behind it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
@@ -17,10 +22,14 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """The agent did not take the message at its own door; `reply` is what it said."""
+    """The agent did not take a message at its own door; `reply` is what it said.
+
+    `recipients` are those of the message; none named: all there are.
+    """
 
     at: float
     reply: str
+    recipients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """What the host did at a stage: the reply said, or `*` and a deed; spoiled or honest."""
+    """What the host did at a stage: the reply said, or `*` and a deed; spoiled or honest.
+
+    `by` is the filter, where a box in front of the host did it.
+    """
 
     at: float
     host: str
@@ -82,6 +94,7 @@ class Did:
     stage: Stage
     deed: str
     spoiled: bool
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +123,7 @@ class TlsFailed:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The connection ended; `by` is `host` or `agent`."""
+    """The connection ended; `by` is `host`, `agent`, or `box` for one in between."""
 
     at: float
     host: str
@@ -225,7 +238,8 @@ def describe(event: Event) -> str:
             return f"#{event.conn}  C: {event.line}" + ("" if event.tls else "  [clear]")
         case Did():
             flag = "  (spoiled)" if event.spoiled else ""
-            return f"#{event.conn}  S: {event.deed}{flag}".replace("\n", " | ")
+            who = f"B: {event.by}: " if event.by else "S: "
+            return f"#{event.conn}  {who}{event.deed}{flag}".replace("\n", " | ")
         case Encrypted():
             return f"#{event.conn}  ** {event.version} {event.cipher}, SNI {event.sni or '-'}"
         case TlsFailed():

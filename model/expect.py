@@ -1,6 +1,6 @@
 """What a scenario expects of the agent: the ways for a message to fare, and how they combine.
 
-`Delivers`, `Fails`, `Recovers`, `Turns`, `Expires` and `Refuses` each name one way. `AnyOf`
+`Delivers`, `Fails`, `Recovers`, `Turns`, `Expires`, `Arrives` and `Refuses` each name one way. `AnyOf`
 accepts several where the documents leave it open, `Each` gives every recipient its own, and
 `Recorded` asks for nothing: the laws hold all the same, and what was observed is kept.
 """
@@ -15,14 +15,12 @@ from model.failure import Cause
 class Delivers:
     """The message reaches this host, or one of `others`, at the first attempt.
 
-    `twice` allows a second copy: the host stored the first and did not say so (RFC 1047). `spread`:
-    there are many messages, and each of the hosts must get some of them.
+    `twice` allows a second copy: the host stored the first and did not say so (RFC 1047).
     """
 
     to: str = "mx1"
     others: tuple[str, ...] = ()
     twice: bool = False
-    spread: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -30,18 +28,20 @@ class Delivers:
         return (self.to, *self.others)
 
     def __str__(self) -> str:
-        return "delivered to " + (" and " if self.spread else " or ").join(self.hosts)
+        return "delivered to " + " or ".join(self.hosts)
 
 
 @dataclass(frozen=True, slots=True)
 class Fails:
     """The attempt fails with this cause; the dialect says with which code, and if mail is kept.
 
-    `peer` is the reply that the host gave, where the agent is to pass it on.
+    `peer` is the reply that the host gave, where the agent is to pass it on. `quote` is what of
+    its words must be found in the report: what an administrator would look for.
     """
 
     cause: Cause
     peer: str = ""
+    quote: str = ""
 
     def __str__(self) -> str:
         return f"{self.cause}" + (f" passing on {self.peer!r}" if self.peer else "")
@@ -52,15 +52,18 @@ class Recovers:
     """The first attempt fails so; once the fault is gone, a later one delivers, once.
 
     `twice` allows a second copy: the host stored the first and cut before saying so
-    (RFC 1047), which no client can know.
+    (RFC 1047), which no client can know. `some`: of several messages, only those that meet the
+    fault need fail at first; which these are is chance, and the others are delivered at once.
     """
 
     first: Fails
     to: str = "mx1"
     twice: bool = False
+    some: bool = False
 
     def __str__(self) -> str:
-        return f"{self.first}, then delivered to {self.to}" + (" (twice)" if self.twice else "")
+        first = f"{self.first} for some" if self.some else f"{self.first}"
+        return f"{first}, then delivered to {self.to}" + (" (twice)" if self.twice else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,20 @@ class Expires:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrives:
+    """However each attempt fares, the mail reaches this host in the end, and is acknowledged once.
+
+    It is tried again for as long as the lab has patience. No failure on the way is asked for; the
+    laws hold for each. A copy that the host kept without saying so may come on top (RFC 1047).
+    """
+
+    to: str = "mx1"
+
+    def __str__(self) -> str:
+        return f"delivered to {self.to} in the end"
+
+
+@dataclass(frozen=True, slots=True)
 class Refuses:
     """The agent does not take the message at its own door."""
 
@@ -100,7 +117,7 @@ class Recorded:
         return "recorded only"
 
 
-One = Delivers | Fails | Recovers | Turns | Expires | Refuses | Recorded
+One = Delivers | Fails | Recovers | Turns | Expires | Arrives | Refuses | Recorded
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -172,7 +189,7 @@ def main_failure(expect: Expectation) -> Fails | None:
 
 def is_tried_again(expect: Expectation) -> bool:
     """Whether the scenario goes on after the first attempt: the agent is told to try again."""
-    return any(isinstance(way, Recovers | Turns) for way in ways(expect))
+    return any(isinstance(way, Recovers | Turns | Arrives) for way in ways(expect))
 
 
 def expires(expect: Expectation) -> bool:

@@ -61,8 +61,8 @@ REASONS: dict[Failure, frozenset[str]] = {
             "certificate-unusable",
         }
     ),
-    Failure.PEER_REPLY: frozenset({"transient", "permanent", "protocol-violation"}),
-    Failure.MESSAGE_UNSUITABLE: frozenset({"too-large", "not-convertible"}),
+    Failure.PEER_REPLY: frozenset({"transient", "permanent", "protocol-violation", "out-of-range"}),
+    Failure.MESSAGE_UNSUITABLE: frozenset({"too-large", "not-convertible", "ill-formed"}),
 }
 """Every reason a scenario or a dialect may name, by failure."""
 

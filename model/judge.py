@@ -4,26 +4,33 @@ Theory of operation
 -------------------
 The report is judged by the dialect, the trace by the laws, and the fault by the trace: a
 scenario whose fault was never met proves nothing, whatever the agent said. The order is: a
-broken law fails; a mismatch with the fault met fails; a fault never met is inconclusive; what
-is left is as good as its code (pass, accepted, weak).
+broken law fails; a mismatch with the fault met fails; a fault never met is inconclusive; a
+time-out of the agent's own that is too short fails what is only advised; what is left is as good
+as its code (pass, accepted, weak).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 
 from model.dialect import Code, Dialect, Fit, best_fit, resolve
 from model.events import (
     Accepted,
     Asked,
+    Changed,
     Connected,
     Declined,
     Did,
     Encrypted,
+    Heard,
     Knocked,
     Reported,
+    Retried,
     TlsFailed,
 )
 from model.expect import (
     AnyOf,
+    Arrives,
     Delivers,
     Each,
     Expires,
@@ -36,12 +43,15 @@ from model.expect import (
     failures,
     ways,
 )
-from model.laws import check, is_below, ndrs_of, reports_of
+from model.laws import check, copies_of, is_below, ndrs_of, refusal_of, reports_of
+from model.middlebox import name_of
 from model.report import Report, Source, State
 from model.scenario import Host, Reach, Scenario
+from model.smtp import Stage
 from model.tls import Flaw, Handshake
 from model.trace import Trace
 from model.verdict import Holds, Judgement, Mismatch, Verdict
+from model.waits import MINIMA, waits
 
 BY_FIT = {Fit.PRIMARY: Verdict.PASS, Fit.ACCEPTED: Verdict.ACCEPTED, Fit.WEAK: Verdict.WEAK}
 
@@ -66,13 +76,18 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
     wrongs = [*broken, *(wrong for finding in findings for wrong in finding.wrongs)]
     wrongs += _left_out(scenario, trace)
     wrongs += _too_many(scenario, trace)
-    wrongs += _one_sided(scenario, trace)
+    wrongs += _out_of_order(scenario, trace)
+    wrongs += _not_spread(scenario, trace)
     observed = "; ".join(dict.fromkeys(finding.observed for finding in findings))
     laws = [law for law, state in holds.items() if state is Holds.BROKEN]
     if laws:
         observed += " [breaks " + ", ".join(laws) + "]"
-    unmet = unmet_faults(scenario, trace)
-    if broken or (wrongs and not unmet):
+    unmet = unmet_faults(scenario, trace, astray=bool(wrongs))
+    hasty = _too_hasty(trace)
+    advised = bool(hasty) and not (wrongs or unmet)
+    if hasty:
+        observed += " [" + ", ".join(mismatch.observed for mismatch in hasty) + "]"
+    if broken or (wrongs and not unmet) or advised:
         verdict = Verdict.FAIL
     elif unmet:
         verdict = Verdict.INCONCLUSIVE
@@ -83,11 +98,12 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
         verdict=verdict,
         expected=describe(scenario, dialect),
         observed=observed,
-        mismatches=tuple(wrongs),
+        mismatches=(*wrongs, *hasty),
         laws=holds,
         primary=primary,
         accepted=tuple(accepted),
         note="; ".join(unmet),
+        advised=advised,
     )
 
 
@@ -99,7 +115,7 @@ def expected_codes(scenario: Scenario, dialect: Dialect) -> list[str]:
 
 def _codes_of(way: One, dialect: Dialect) -> list[str]:
     match way:
-        case Delivers():
+        case Delivers() | Arrives():
             return ["250"]
         case Refuses():
             return ["refused"]
@@ -144,7 +160,7 @@ def _find_recipient(scenario: Scenario, trace: Trace, dialect: Dialect, recipien
 
 
 def _find(trace: Trace, dialect: Dialect, recipient: str, way: One) -> Finding:
-    declined = trace.last(Declined)
+    declined = refusal_of(trace, recipient)
     if isinstance(way, Refuses):
         return _refused(trace, recipient, declined)
     if declined is not None and not isinstance(way, Recorded):
@@ -153,10 +169,12 @@ def _find(trace: Trace, dialect: Dialect, recipient: str, way: One) -> Finding:
     match way:
         case Delivers():
             return _delivered(trace, recipient, way)
-        case Fails(_, peer):
-            return _failed(trace, _tier(dialect, way), recipient, peer)
+        case Fails(_, peer, quote):
+            return _failed(trace, _tier(dialect, way), recipient, peer, quote)
         case Recovers():
             return _recovered(trace, dialect, recipient, way)
+        case Arrives():
+            return _arrived(trace, recipient, way)
         case Turns():
             return _turned(trace, dialect, recipient, way)
         case Expires(last):
@@ -185,7 +203,7 @@ def _recorded(trace: Trace, recipient: str, declined: Declined | None) -> Findin
 def _delivered(trace: Trace, recipient: str, way: Delivers) -> Finding:
     first = next(iter(reports_of(trace, recipient)), None)
     fate = _fate(trace, recipient, first)
-    copies = [e for e in trace.all(Accepted) if recipient in e.recipients]
+    copies = copies_of(trace, recipient)
     fate += " twice" if len(copies) > 1 and fate.startswith("delivered") else ""
     wanted = [f"delivered to {host}{also}" for host in way.hosts for also in _copies(way.twice)]
     if fate in wanted:
@@ -198,7 +216,9 @@ def _copies(twice: bool) -> tuple[str, ...]:
     return ("", " twice") if twice else ("",)
 
 
-def _failed(trace: Trace, tier: tuple[Code, ...], recipient: str, peer: str) -> Finding:
+def _failed(
+    trace: Trace, tier: tuple[Code, ...], recipient: str, peer: str, quote: str = ""
+) -> Finding:
     first = next((r for r in reports_of(trace, recipient) if r.state is not State.DELIVERED), None)
     fate = _fate(trace, recipient, first)
     wanted = ", else ".join(resolve(code.code, peer, None) for code in tier)
@@ -207,14 +227,20 @@ def _failed(trace: Trace, tier: tuple[Code, ...], recipient: str, peer: str) -> 
     found = best_fit(first, tier, peer, None)
     if found is Fit.WRONG:
         return Finding(found, fate, (Mismatch("code reported", wanted, _in_full(fate, first)),))
+    if quote not in first.text:
+        wrong = Mismatch("words of the server", f"{quote!r} among them", first.text)
+        return Finding(Fit.WRONG, f"{fate} without the server's words", (wrong,))
     return Finding(found, fate)
 
 
 def _recovered(trace: Trace, dialect: Dialect, recipient: str, way: Recovers) -> Finding:
-    failed = _failed(trace, _tier(dialect, way.first), recipient, way.first.peer)
+    reports, first = reports_of(trace, recipient), way.first
+    if way.some and reports and reports[0].state is State.DELIVERED:
+        return _delivered(trace, recipient, Delivers(way.to))
+    failed = _failed(trace, _tier(dialect, first), recipient, first.peer, first.quote)
     if failed.fit is not Fit.WRONG and failed.observed.startswith(State.RETURNED):
         return failed  # the dialect lets this failure be final, so there is nothing to recover
-    copies = [e for e in trace.all(Accepted) if recipient in e.recipients]
+    copies = copies_of(trace, recipient)
     last = next((e.host for e in copies if e.acknowledged), "")
     fate = f"{failed.observed}, then " + (f"delivered to {last}" if last else "nothing")
     fate += " twice" if len(copies) > 1 else ""
@@ -222,6 +248,15 @@ def _recovered(trace: Trace, dialect: Dialect, recipient: str, way: Recovers) ->
     if last != way.to or (len(copies) > 1 and not way.twice):
         wrongs = (*wrongs, Mismatch("fate once the fault is gone", f"delivered to {way.to}", fate))
     return Finding(failed.fit, fate, wrongs)
+
+
+def _arrived(trace: Trace, recipient: str, way: Arrives) -> Finding:
+    last = next(iter(reports_of(trace, recipient)[::-1]), None)
+    fate = _fate(trace, recipient, last)
+    if fate == f"delivered to {way.to}":
+        return Finding(Fit.PRIMARY, fate)
+    wrong = Mismatch("fate of the message in the end", str(way), _in_full(fate, last))
+    return Finding(Fit.WRONG, fate, (wrong,))
 
 
 def _turned(trace: Trace, dialect: Dialect, recipient: str, way: Turns) -> Finding:
@@ -307,7 +342,7 @@ def _fate(trace: Trace, recipient: str, report: Report | None) -> str:
     """What became of it, in few words that are the same in every run."""
     if report is not None and report.state is not State.DELIVERED:
         return str(report)
-    hosts = [e.host for e in trace.all(Accepted) if recipient in e.recipients and e.acknowledged]
+    hosts = [copy.host for copy in copies_of(trace, recipient) if copy.acknowledged]
     return f"delivered to {hosts[0]}" if hosts else "nothing reported"
 
 
@@ -315,17 +350,32 @@ def _in_full(fate: str, report: Report | None) -> str:
     return f"{fate}: {report.text}" if report and report.text else fate
 
 
-def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
-    """The faults of the scenario that the trace has no sign of."""
+def unmet_faults(scenario: Scenario, trace: Trace, astray: bool = False) -> list[str]:
+    """The faults of the scenario that the trace has no sign of.
+
+    Of a box every filter must have acted; once the agent has gone `astray`, any of them will do.
+    """
     unmet = []
     faulty = any(zone.faults for zone in scenario.all_zones)
     if faulty and not any(e.spoiled for e in trace.all(Asked)):
         unmet.append("no question met the DNS fault")
-    spoiled = {e.host for e in trace.all(Did) if e.spoiled}
+    places = scenario.fault_at or tuple(Stage)
+    misdeeds = [e for e in trace.all(Did) if e.spoiled and not e.by]
+    spoiled = {e.host for e in misdeeds if e.stage in places}
     shaken = {e.host for e in trace.all(Encrypted)} | {e.host for e in trace.all(TlsFailed)}
     bad = [host for host in scenario.all_hosts if host.behaviours or host.script]
     if bad and not any(host.name in spoiled for host in bad):
         unmet.append("no host came to misbehave")
+    deeds = {e.deed for e in trace.all(Did)}
+    told = [w.first.peer for w in ways(scenario.expect) if isinstance(w, Recovers) and w.some]
+    unmet += [f"nobody was told {peer!r}" for peer in told if peer not in deeds]
+    swallowing = {host.name for host in scenario.all_hosts if host.swallows}
+    if swallowing and not any(e.stage is Stage.DATA for e in _heard(trace, swallowing)):
+        unmet.append("no body was sent into the black hole")
+    boxed = [host for host in scenario.all_hosts if host.box and host.box.filters]
+    idle = [_idle_filters(host, trace, astray) for host in boxed]
+    if idle and all(idle):
+        unmet.append(f"a box found nothing to do for {', '.join(idle[0])}")
     flawed = [host for host in scenario.all_hosts if _shows(host)]
     if flawed and not any(host.name in shaken for host in flawed):
         unmet.append("nobody shook hands with the host whose TLS is odd")
@@ -333,6 +383,20 @@ def unmet_faults(scenario: Scenario, trace: Trace) -> list[str]:
     if away and not any(_knocked(host, trace) for host in away):
         unmet.append("no connection to a host that is away was tried")
     return unmet
+
+
+def _heard(trace: Trace, hosts: set[str]) -> Iterator[Heard]:
+    """The lines that some hosts heard."""
+    return (event for event in trace.all(Heard) if event.host in hosts)
+
+
+def _idle_filters(host: Host, trace: Trace, astray: bool) -> list[str]:
+    """The filters that a host's box is there for, and that have not acted."""
+    wanted = [name_of(one) for one in host.box.filters] if host.box else []
+    acted = {e.by for e in trace.all(Did) if e.host == host.name and e.spoiled}
+    if astray and acted.intersection(wanted):
+        return []
+    return [name for name in wanted if name not in acted]
 
 
 def _shows(host: Host) -> bool:
@@ -369,15 +433,49 @@ def _too_many(scenario: Scenario, trace: Trace) -> list[Mismatch]:
     return [Mismatch("connections of the first attempt", f"at most {most}", str(len(made)))]
 
 
-def _one_sided(scenario: Scenario, trace: Trace) -> list[Mismatch]:
-    """What is wrong if a host got nothing, although the mail was to be spread (RFC 5321 section 5.1)."""
-    way = scenario.expect
-    if not (isinstance(way, Delivers) and way.spread):
+def _too_hasty(trace: Trace) -> list[Mismatch]:
+    """What is wrong if the agent's own time-outs are shorter than RFC 5321 section 4.5.3.2 has them.
+
+    Under any other pace they are not its own.
+    """
+    hasty = {one.where: one for one in waits(trace) if one.hasty} if trace.own else {}
+    return [
+        Mismatch(
+            f"time-out ({MINIMA[one.stage][1]})",
+            f"at least {one.minimum:.0f} s",
+            f"waited {one.seconds:.0f} s at {where}",
+        )
+        for where, one in hasty.items()
+    ]
+
+
+def _out_of_order(scenario: Scenario, trace: Trace) -> list[Mismatch]:
+    """What is wrong if the first attempt went to other hosts, or in another order, than it must.
+
+    RFC 5321 section 5.1. Where SYNs cannot be seen, only hosts that are up have any say.
+    """
+    if not scenario.order:
         return []
-    got = {event.host for event in trace.all(Accepted)}
-    none = [host for host in way.hosts if host not in got]
-    every = " and ".join(way.hosts)
-    return [Mismatch("hosts that got mail", every, "none for " + ", ".join(none))] if none else []
+    seen = Knocked if trace.sealed else Connected
+    first = takewhile(lambda event: not isinstance(event, Changed | Retried), trace.events)
+    tried = list(dict.fromkeys(event.host for event in first if isinstance(event, seen)))
+    away = {host.name for host in scenario.hosts if host.reach is not Reach.UP}
+    unseen = set() if trace.sealed else away
+    groups = [[name for name in word.split("|") if name not in unseen] for word in scenario.order]
+    rest = iter(tried)
+    found = [sorted(islice(rest, len(group))) for group in groups]
+    if found == [sorted(group) for group in groups] and next(rest, None) is None:
+        return []
+    return [Mismatch("order of hosts", ", ".join(scenario.order), ", ".join(tried) or "none")]
+
+
+def _not_spread(scenario: Scenario, trace: Trace) -> list[Mismatch]:
+    """What is wrong if a host that should share the load took no message (RFC 5321 section 5.1)."""
+    took = {event.host for event in trace.all(Accepted)}
+    if took >= set(scenario.spread):
+        return []
+    wanted = "each of " + ", ".join(scenario.spread)
+    return [Mismatch("hosts that took mail", wanted, ", ".join(sorted(took)) or "none")]
 
 
 def _knocked(host: Host, trace: Trace) -> bool:

@@ -6,14 +6,17 @@ scenario allows something (a second copy after a cut at the dot), the trace itse
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 
+from model.address import canonical
 from model.events import (
     Accepted,
     Asked,
     Changed,
     Connected,
     Declined,
+    Did,
     Elapsed,
     Encrypted,
     Heard,
@@ -24,9 +27,9 @@ from model.events import (
     Strayed,
     Submitted,
 )
-from model.ndr import Notice, read_notices
+from model.ndr import Notice, read_notices, unreadable
 from model.report import Report, State
-from model.scenario import Alike, Scenario
+from model.scenario import Alike, Reach, Scenario
 from model.smtp import Stage
 from model.tls import Flaw, Tls, must_refuse
 from model.trace import Trace
@@ -40,48 +43,71 @@ TRACE_HEADERS = re.compile(
     rb"(?:(?:Received|Return-Path|X-Sender)\s*:.*\r\n(?:[ \t].*\r\n)*)*", re.IGNORECASE
 )
 """What a relay may put in front of a message (RFC 5321 section 4.4)."""
-_LINE_END = re.compile(rb"\r\n|\r|\n")
 _LONE_DOT = re.compile(rb"(?:\A|\r|\n)\.(?:\r|\n|\Z)")
 """A dot alone on what some server takes for a line; NUL is dropped by some, and so not looked at."""
+_BARE_LF, _BARE_CR = re.compile(rb"(?<!\r)\n"), re.compile(rb"\r(?!\n)")
+_STRAY = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+"""A CR or LF that is not half of a CRLF."""
+_LINE_END = re.compile(rb"\r*\n")
+_BLANKS = b"\r\n\t "
 
 
 def reports_of(trace: Trace, recipient: str) -> list[Report]:
     """What the agent said about one recipient, in order."""
-    return [
-        event.report
-        for event in trace.all(Reported)
-        if event.report.recipient.lower() == recipient.lower()
-    ]
+    return [event.report for event in trace.account(recipient).reports]
+
+
+def copies_of(trace: Trace, recipient: str) -> list[Accepted]:
+    """The copies of a recipient's mail that hosts stored, in order."""
+    wanted = canonical(recipient)
+    return [copy for name, copy in trace.account(recipient).copies if name == wanted]
 
 
 def ndrs_of(trace: Trace, recipient: str) -> list[tuple[Returned, Notice]]:
     """The failure notices that came home about one recipient."""
-    return [
-        (event, notice)
-        for event in trace.all(Returned)
-        for notice in read_notices(event.content)
-        if notice.action == "failed" and notice.recipient.lower() == recipient.lower()
-    ]
+    notices = trace.account(recipient).notices
+    return [(event, notice) for event, notice in notices if notice.action == "failed"]
+
+
+def refusal_of(trace: Trace, recipient: str) -> Declined | None:
+    """How the agent refused a recipient's message at its door; None if it took it."""
+    refusals = trace.all(Declined)
+    return next(
+        (one for one in refusals if recipient in one.recipients or not one.recipients), None
+    )
 
 
 def accounted(scenario: Scenario, trace: Trace) -> Wrongs:
-    """Every recipient ends in exactly one of: delivered once, returned once, still queued."""
-    return [wrong for one in trace.placement.recipients for wrong in _account(trace, one)]
+    """Every recipient ends in exactly one of: delivered once, returned once, still queued.
+
+    And nobody else gets anything: mail that nobody handed in is no mail to be sent.
+    """
+    wrongs = [wrong for one in trace.placement.recipients for wrong in _account(trace, one)]
+    return wrongs + _unbidden(trace)
 
 
 def _account(trace: Trace, recipient: str) -> list[Mismatch]:
-    copies = [event for event in trace.all(Accepted) if recipient in event.recipients]
-    delivered = sum(event.acknowledged for event in copies)
+    delivered = sum(copy.acknowledged for copy in copies_of(trace, recipient))
     returned = len(ndrs_of(trace, recipient)) or _returned_nowhere(trace, recipient)
     queue = trace.last(Queued)
     queued = queue is not None and recipient in queue.recipients
     found = f"delivered {delivered}, returned {returned}, {'' if queued else 'not '}queued"
-    if (delivered, returned, queued) == (0, 0, False) and trace.last(Declined) is not None:
+    if (delivered, returned, queued) == (0, 0, False) and refusal_of(trace, recipient):
         return []  # it was never the agent's
     if (delivered, returned, queued) in ((1, 0, False), (0, 1, False), (0, 0, True)):
         return []
     wanted = "exactly one of delivered once, returned once, still queued"
     return [Mismatch(f"account of {recipient}", wanted, found)]
+
+
+def _unbidden(trace: Trace) -> list[Mismatch]:
+    """What is wrong if there is mail for somebody whom nobody wrote to."""
+    known = {canonical(recipient) for recipient in trace.placement.recipients}
+    got = [one for copy in trace.all(Accepted) for one in copy.recipients]
+    queue = trace.last(Queued)
+    waits = queue.recipients if queue is not None else ()
+    found = dict.fromkeys(one for one in (*got, *waits) if canonical(one) not in known)
+    return [Mismatch(f"mail for {one}", "none, for nobody sent any", "a message") for one in found]
 
 
 def _returned_nowhere(trace: Trace, recipient: str) -> int:
@@ -140,10 +166,14 @@ def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
     """A failure reported after a server was contacted names that server (host or address).
 
     Once the world has changed, another attempt begins: it may end before any server. A SYN may be
-    seen a moment after the report that names its host, so every server of the trace will do.
+    seen a moment after the report that names its host, so every server of the trace will do; where
+    SYNs cannot be seen, a host that is away may have been the one, too.
     """
     contacts = (e.host for e in trace.events if isinstance(e, Connected | Knocked))
     names = {name for host in contacts for name in trace.placement.hosts.get(host, ())}
+    away = {host.name for host in scenario.all_hosts if host.reach is not Reach.UP}
+    unseen = set() if trace.sealed else {n for h in away for n in trace.placement.hosts[h]}
+    ours = frozenset(canonical(one).lower() for one in trace.placement.recipients)
     contacted = False
     wrongs, seen = [], False
     for event in trace.events:
@@ -151,19 +181,21 @@ def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
             contacted = False
         if isinstance(event, Connected | Knocked):
             contacted = True
-        if contacted and isinstance(event, Reported) and _is_failure(event.report, trace):
+        if contacted and isinstance(event, Reported) and _is_failure(event.report, ours):
             seen = True
             said = f"{event.report.host} {event.report.ip} {event.report.text}"
-            if not any(name in said for name in names):
+            if not any(name in said for name in names | unseen):
                 wanted = " or ".join(sorted(names))
                 observed = f"{event.report}: {event.report.text}"
                 wrongs.append(Mismatch("server named in the report", wanted, observed))
     return wrongs if seen else None
 
 
-def _is_failure(report: Report, trace: Trace) -> bool:
-    ours = report.recipient.lower() in trace.placement.recipients
-    return ours and report.state in (State.DEFERRED, State.RETURNED)
+def _is_failure(report: Report, ours: frozenset[str]) -> bool:
+    return canonical(report.recipient).lower() in ours and report.state in (
+        State.DEFERRED,
+        State.RETURNED,
+    )
 
 
 def ndr_in_time(scenario: Scenario, trace: Trace) -> Wrongs:
@@ -199,42 +231,104 @@ def age_at(trace: Trace, at: float) -> float:
 
 
 def intact(scenario: Scenario, trace: Trace) -> Wrongs:
-    """What was delivered is byte for byte what was sent, behind trace headers at most."""
+    """What was delivered is what was sent, as far as the scenario has it, behind trace headers."""
     alike = scenario.mail.alike
     copies = list(trace.all(Accepted))
     if alike is Alike.FREE or not copies:
         return None
+    sent_to = {canonical(recipient): sent for recipient, sent in trace.sent.items()}
     wrongs = []
     for copy in copies:
-        sent = next((trace.sent[r] for r in copy.recipients if r in trace.sent), b"")
-        got = copy.content
-        if alike is Alike.LINES:
-            sent, got = in_lines(sent), in_lines(got)
-        head, found, tail = got.partition(sent) if sent else (got, b"", b"")
-        if not found or tail or not TRACE_HEADERS.fullmatch(head):
-            difference = _first_difference(sent, got)
+        names = (canonical(recipient) for recipient in copy.recipients)
+        sent = next((sent_to[name] for name in names if name in sent_to), None)
+        if sent is None:
+            whose = f"one for {', '.join(copy.recipients) or 'nobody'}"
+            wrongs.append(Mismatch("message stored", "one that was sent", whose))
+            continue
+        if not any(_holds(copy.content, form, alike) for form in _forms(sent, alike)):
+            difference = _first_difference(sent, copy.content)
             wrongs.append(Mismatch("message stored", f"{len(sent)} octets as sent", difference))
     return wrongs
 
 
-def in_lines(content: bytes) -> bytes:
-    """Content with every kind of line end made CRLF, and without NUL."""
-    return b"\r\n".join(_LINE_END.split(content.replace(b"\0", b"")))
+def _forms(sent: bytes, alike: Alike) -> Iterator[bytes]:
+    """What a message may have become on its way."""
+    yield sent
+    if alike is Alike.LINES:
+        yield from _mended(sent)
+
+
+def _mended(sent: bytes) -> Iterator[bytes]:
+    """A message whose stray CR, LF and NUL became line ends, blanks, or nothing; each its own way."""
+    for ends in (sent, _LINE_END.sub(b"\r\n", sent)):
+        for lf, cr in product((b"\r\n", b" ", b""), repeat=2):
+            mended = _BARE_CR.sub(cr, _BARE_LF.sub(lf, ends))
+            yield from (mended.replace(b"\0", nul) for nul in (b"\0", b"?", b" ", b""))
+
+
+def _holds(got: bytes, sent: bytes, alike: Alike) -> bool:
+    """Whether a message stored is the one sent, with trace headers in front of it at most."""
+    if alike is Alike.TEXT:
+        sent, got = (content.translate(None, _BLANKS) for content in (sent, got))
+        return got.endswith(sent)
+    if sent and not sent.endswith(b"\r\n"):
+        sent += b"\r\n"  # a line ends, and so does the last
+    ends = (sent,) if sent else (b"", b"\r\n")  # of nothing, an empty line may remain
+    return any(
+        got.endswith(end) and TRACE_HEADERS.fullmatch(got.removesuffix(end)) is not None
+        for end in ends
+    )
 
 
 def unambiguous(scenario: Scenario, trace: Trace) -> Wrongs:
-    """No line that somebody could take for the end of the message stands within it.
+    """CR and LF stand together only, and nothing within the message could be taken for its end.
 
-    RFC 5321 sections 2.3.8 and 4.1.1.4: CR and LF stand together only, and only CRLF.CRLF ends
-    a message. A dot alone between bare CR or LF lets a second message be smuggled in.
+    RFC 5321 sections 2.3.8 and 4.1.1.4: the client never sends a bare CR or LF, and only
+    CRLF.CRLF ends a message. A dot alone between bare CR or LF lets a second one be smuggled in.
     """
     copies = [event for event in trace.all(Accepted) if event.wire]
-    wrongs = [
-        Mismatch("content on the wire", "no dot alone on a line", repr(found[0]))
-        for event in copies
-        if (found := _LONE_DOT.search(event.wire))
-    ]
+    wrongs = []
+    for copy in copies:
+        if found := _LONE_DOT.search(copy.wire):
+            what = repr(found[0])
+            wrongs.append(Mismatch("content on the wire", "no dot alone on a line", what))
+        elif found := _STRAY.search(copy.wire):
+            what = repr(copy.wire[max(0, found.start() - 10) : found.end() + 10])
+            wrongs.append(Mismatch("content on the wire", "no CR or LF by itself", what))
     return wrongs if copies else None
+
+
+def offered(scenario: Scenario, trace: Trace) -> Wrongs:
+    """The eighth bit goes only to a host that offers it: in content 8BITMIME, in addresses SMTPUTF8.
+
+    RFC 6152 section 3 and RFC 6531 section 3.2. A host whose EHLO reply was odd octets may have
+    offered anything, and is not looked at.
+    """
+    keywords: dict[int, frozenset[str] | None] = {}
+    wrongs, seen = [], False
+    for event in trace.events:
+        match event:
+            case Did(stage=Stage.EHLO | Stage.HELO, conn=conn, deed=deed):
+                keywords[conn] = _keywords(deed)
+                continue
+            case Heard(stage=Stage.MAIL | Stage.RCPT, line=line) if not line.isascii():
+                needed, what = "SMTPUTF8", line
+            case Accepted(content=content) if not content.isascii():
+                needed, what = "8BITMIME", "content with the eighth bit set"
+            case _:
+                continue
+        had = keywords.get(event.conn)
+        seen = seen or had is not None
+        if had is not None and needed not in had:
+            wrongs.append(Mismatch(f"sent to {event.host}", f"nothing that needs {needed}", what))
+    return wrongs if seen else None
+
+
+def _keywords(reply: str) -> frozenset[str] | None:
+    """What an EHLO reply offers; None if the host sent something odd."""
+    if reply.startswith("*"):
+        return None
+    return frozenset(line[4:].split(" ")[0].upper() for line in reply.split("\n")[1:])
 
 
 def greets_again(scenario: Scenario, trace: Trace) -> Wrongs:
@@ -250,6 +344,21 @@ def greets_again(scenario: Scenario, trace: Trace) -> Wrongs:
             if line.stage not in (Stage.EHLO, Stage.HELO, Stage.QUIT):
                 wrongs.append(Mismatch("first line inside TLS", "EHLO", line.line))
     return wrongs
+
+
+def legible(scenario: Scenario, trace: Trace) -> Wrongs:
+    """An NDR can be read whatever the server said: lines of 998 octets, no control characters.
+
+    Nor octets of eight bits that are not declared, of which the part for machines has none at all
+    (RFC 5322 section 2.1.1, RFC 3464 section 2.1, RFC 6533 section 3).
+    """
+    notices = [event for event in trace.all(Returned) if read_notices(event.content)]
+    wrongs = [
+        Mismatch("NDR", f"no {what}", where)
+        for event in notices
+        for what, where in unreadable(event.content)
+    ]
+    return wrongs[:3] if notices else None
 
 
 def _first_difference(sent: bytes, got: bytes) -> str:
@@ -306,6 +415,8 @@ LAWS: dict[Law, Callable[[Scenario, Trace], Wrongs]] = {
     Law.CONFINED: confined,
     Law.UNAMBIGUOUS: unambiguous,
     Law.GREETS_AGAIN: greets_again,
+    Law.LEGIBLE: legible,
+    Law.OFFERED: offered,
 }
 
 

@@ -12,6 +12,8 @@ class State(StrEnum):
 
     DELIVERED = "delivered"
     DEFERRED = "deferred"
+    HELD = "held"
+    """Not tried: it is not yet the time for its host, where another message has just failed."""
     RETURNED = "returned"
     """Given up at once: a permanent failure."""
     EXPIRED = "expired"

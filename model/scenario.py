@@ -5,8 +5,9 @@ from enum import StrEnum
 
 from model.dns import Zone
 from model.expect import Delivers, Expectation
+from model.middlebox import Box
 from model.rule import Rule
-from model.smtp import Action, Behaviour
+from model.smtp import Action, Behaviour, Stage
 from model.tls import Flaw, Handshake, Tls
 
 HOUR = 3600.0
@@ -38,10 +39,18 @@ class Reach(StrEnum):
     """A RST from a closed port."""
     SILENT = "silent"
     """The SYN is dropped."""
+    BACKLOG = "backlog"
+    """The host listens and never accepts, and its queue is full."""
     UNREACHABLE = "unreachable"
     """ICMP host unreachable (in the open room: no route)."""
+    NET_UNREACHABLE = "net-unreachable"
+    """ICMP net unreachable (in the open room: no route)."""
+    PORT_UNREACHABLE = "port-unreachable"
+    """ICMP port unreachable, a packet filter's plain REJECT; needs the sealed room."""
     PROHIBITED = "prohibited"
     """ICMP communication administratively prohibited; needs the sealed room."""
+    NET_PROHIBITED = "net-prohibited"
+    """ICMP network administratively prohibited; needs the sealed room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,11 @@ class Host:
     script: tuple[Action, ...] = ()
     """Played octet by octet instead of SMTP: the first action at once, one more per line heard."""
     family: Family = Family.IPV4
+    swallows: int = 0
+    """Octets beyond which a TCP segment vanishes on its way to the host, and no ICMP message says
+    so: a black hole of path MTU discovery (RFC 2923 section 2.1). 0: none does."""
+    box: Box | None = None
+    """What stands in front of it and reads along; not in front of a script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +82,9 @@ class Connector:
     No smart hosts: the MX record is used. A smart host in brackets is the address of the host
     of that name, so nothing is asked of DNS. `tls_domain` is TlsDomain, below the scenario's
     own domain; empty: the first host's name. `lifetime` is in seconds; None: the dialect's.
-    A connector that is not `enabled` is as good as none: mail goes by MX.
+    A connector that is not `enabled` is as good as none: mail goes by MX. One that `reuses` its
+    connections sends a message for more than two recipients in several copies, two recipients
+    each, one after the other over one connection; that way agents reuse one whenever asked.
     """
 
     smart_hosts: tuple[str, ...] = ()
@@ -76,6 +92,7 @@ class Connector:
     tls_domain: str = ""
     lifetime: float | None = None
     enabled: bool = True
+    reuses: bool = False
 
     @property
     def demands(self) -> Tls:
@@ -94,7 +111,13 @@ class Alike(StrEnum):
     OCTETS = "octets"
     """Byte for byte, as RFC 5321 section 2.3.1 has it for lines that end in CRLF."""
     LINES = "lines"
-    """Line for line: what RFC 5321 section 2.3.8 forbids (bare CR, bare LF) may be mended."""
+    """Line for line: what does not belong there (bare CR, bare LF, NUL) may be mended.
+
+    RFC 5321 sections 2.3.8 and 4.1.1.4 say what does not, and nothing of how: it may become a
+    line end, a blank, or nothing.
+    """
+    TEXT = "text"
+    """Letter for letter: lines may be broken anew, and blanks put in (RFC 5321 section 4.5.3.1.6)."""
     FREE = "free"
     """Documents let the agent convert it, or say nothing."""
 
@@ -104,18 +127,24 @@ class Mail:
     """What is submitted: recipients' local parts, size or body, sender, and how many times.
 
     `headers` are fields added to the usual ones. `body` is given raw, in octets, where it must be
-    odd; else it is made of plain lines, `octets` long. `messages` beyond one are that many
-    messages to one recipient each, whose local part gets a number: `user-1`, `user-2`, ...
+    odd; else it is made of plain lines, `octets` long. `whole` stands in place of header and body
+    both. In all three `{domain}` stands for the recipients' domain. `messages` beyond one are that
+    many messages to one recipient each, whose local part gets a number: `user-1`, `user-2`, ...
     """
 
     recipients: tuple[str, ...] = ("user",)
     octets: int = 600
     """Roughly how long the body is."""
+    sender: str = "sender"
+    """The sender's local part."""
     null_sender: bool = False
     headers: tuple[str, ...] = ()
     body: bytes | None = None
     messages: int = 1
     alike: Alike = Alike.OCTETS
+    whole: bytes | None = None
+    domain: str = "{domain}"
+    """How the recipients' domain is written: `{domain}.` with a dot, `[{mx1}]` as a host's address."""
 
     @property
     def envelopes(self) -> tuple[tuple[str, ...], ...]:
@@ -156,6 +185,13 @@ class Scenario:
     change: Change | None = None
     most_connections: int = 0
     """How many connections the first attempt may make in all; 0: any number."""
+    fault_at: tuple[Stage, ...] = ()
+    """Where the fault is, if the hosts do more than that: at one of these it must have been met."""
+    order: tuple[str, ...] = ()
+    """The hosts that the first attempt goes to, in this order, and no others; hosts between which
+    there is no order stand in one word with a `|` between them. Empty: whatever."""
+    spread: tuple[str, ...] = ()
+    """Hosts of which each is to take some of the messages."""
 
     @property
     def chapter(self) -> str:

@@ -47,10 +47,12 @@ class Say:
     """Send a reply (lines joined by newlines, each with its code); then close, if so told.
 
     A reply of 2yz or 3yz carries the command out too. An empty one carries it out in silence.
+    `reset` closes with a RST, so that the reply may be the last that the agent can read.
     """
 
     text: str
     close: bool = False
+    reset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,13 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Negotiate:
-    """Take part in the TLS handshake; what a blameless host does after its 220."""
+    """Take part in the TLS handshake; what a blameless host does after its 220.
+
+    With `then`: until `most` octets of the host's own part of it have been sent; then that.
+    """
+
+    most: int = 0
+    then: "Action | None" = None
 
 
 UNKNOWN = Say("502 5.5.1 Command not implemented")
@@ -132,11 +140,15 @@ class Moment:
     usual: Action
     tls: bool = False
     octets: int = 0
-    """Octets of the body received so far in this transaction (stage BODY only)."""
+    """Octets of the body received so far in this transaction (stages BODY and DOT only)."""
     open: int = 1
     """Connections that the host has at this moment, this one included."""
     line: str = ""
     """The command line, without CRLF (stages that a command opens only)."""
+    carried: int = 0
+    """Messages that this connection has carried so far: more than none on one that is reused."""
+    recipients: int = 0
+    """Recipients taken so far in this transaction."""
 
 
 class Behaviour(Protocol):

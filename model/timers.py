@@ -9,7 +9,8 @@ class Timers:
 
     `dns` is one try of one question, `connect` a TCP connection, `reply` any one SMTP reply or
     block of data, `lifetime` how long mail may wait, `retry` the pause between attempts (a
-    target with a clock of its own keeps its own schedule instead).
+    target with a clock of its own keeps its own schedule instead). `own` leaves connect and reply
+    to the target's own defaults: what stands here is then only what the lab reckons with.
     """
 
     dns: float
@@ -17,3 +18,4 @@ class Timers:
     reply: float
     lifetime: float
     retry: float
+    own: bool = False

@@ -35,6 +35,8 @@ class Law(StrEnum):
     CONFINED = "confined"
     UNAMBIGUOUS = "unambiguous"
     GREETS_AGAIN = "greets-again"
+    LEGIBLE = "legible"
+    OFFERED = "offered"
 
 
 class Holds(StrEnum):
@@ -62,7 +64,8 @@ class Judgement:
     """A verdict with both sides of it.
 
     `observed` is short and the same in every run of the same behaviour, so that a deviation can
-    quote it; `mismatches` and `laws` say what is wrong in full.
+    quote it; `mismatches` and `laws` say what is wrong in full. `advised`: a document only
+    advises what is missed (SHOULD), whatever the level of the scenario's own rule.
     """
 
     verdict: Verdict
@@ -73,6 +76,7 @@ class Judgement:
     primary: str = ""
     accepted: tuple[str, ...] = ()
     note: str = ""
+    advised: bool = False
 
     @property
     def conforms(self) -> bool:

@@ -7,6 +7,9 @@ from model.scenario import Scenario
 from model.trace import Trace
 from model.verdict import Holds, Judgement
 
+MOST_LINES = 400
+"""Lines of a timeline that are shown where all evidence is; hundreds of messages leave thousands."""
+
 
 def description(scenario: Scenario, judgement: Judgement, trace: Trace | None) -> str:
     """Markdown: the rule, both sides, the laws, what is wrong, and what happened."""
@@ -20,7 +23,7 @@ def description(scenario: Scenario, judgement: Judgement, trace: Trace | None) -
     if judgement.mismatches:
         lines += ["**What is wrong.**", *map(_verbatim, map(str, judgement.mismatches))]
     if trace is not None:
-        lines += ["**What happened,** by seconds:", _verbatim(timeline(trace.events))]
+        lines += ["**What happened,** by seconds:", _verbatim(shortened(timeline(trace.events)))]
     return "\n\n".join(lines)
 
 
@@ -51,6 +54,17 @@ def attachments(judgement: Judgement, trace: Trace) -> Iterator[tuple[str, str]]
     if broken:
         sent = next(iter(trace.sent.values()), b"")
         yield "message as sent", sent.decode("utf-8", "replace")
+
+
+def shortened(text: str) -> str:
+    """A text to look at: of one with very many lines, the beginning and the end."""
+    lines = text.splitlines()
+    left_out = len(lines) - MOST_LINES
+    if left_out <= 0:
+        return text
+    half = MOST_LINES // 2
+    note = f"     ...  {left_out} lines more, which the report's timeline has"
+    return "\n".join([*lines[:half], note, *lines[-half:]])
 
 
 def timeline(events: tuple[Event, ...]) -> str:

@@ -1,14 +1,16 @@
 """One scenario's line in the verdict file: plain values only."""
 
+import collections
 from typing import Any
 
-from model.events import Reported
+from model.events import Accepted, Reported
 from model.expect import main_failure
 from model.failure import Cause
 from model.report import Report, State
 from model.scenario import Scenario
 from model.trace import Trace
 from model.verdict import Judgement
+from model.waits import waits
 
 
 def record_of(
@@ -28,6 +30,8 @@ def record_of(
         "report": _report(trace),
         "laws": {str(law): str(holds) for law, holds in judgement.laws.items()},
         "attempts": _attempts(trace),
+        "copies": _copies(trace),
+        "waits": _waits(trace),
         "seconds": round(trace.events[-1].at, 3) if trace and trace.events else 0.0,
         "note": judgement.note,
     }
@@ -58,6 +62,22 @@ def _report(trace: Trace | None) -> dict[str, Any] | None:
         "ip": chosen.ip or None,
         "source": str(chosen.source),
     }
+
+
+def _copies(trace: Trace | None) -> int:
+    """How often the recipient who got most copies got one: two are a duplicate, as of RFC 1047."""
+    stored = trace.all(Accepted) if trace else ()
+    counts = collections.Counter(r for copy in stored for r in copy.recipients)
+    return max(counts.values(), default=0)
+
+
+def _waits(trace: Trace | None) -> list[dict[str, Any]]:
+    """How long the agent waited for a host that had fallen silent, and the least it should."""
+    found = waits(trace) if trace else ()
+    return [
+        {"stage": one.where, "seconds": one.seconds, "minimum": one.minimum or None}
+        for one in found
+    ]
 
 
 def _attempts(trace: Trace | None) -> int:

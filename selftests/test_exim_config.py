@@ -1,5 +1,6 @@
 """Exim's configuration as it is rendered, and where its adapter looks for Exim."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ TIMERS = Timers(dns=2, connect=3, reply=4.2, lifetime=10, retry=0.4)
 
 def rendered(*routes: Route) -> dict[str, str]:
     """The files for some routes."""
-    return dict(render(Path("/srv/lab"), Path("/srv/lab/ca.pem"), 2525, TIMERS, routes))
+    lab = Path("/srv/lab")
+    return dict(render(lab, lab / "ca.pem", lab / "crl.pem", 2525, TIMERS, routes))
 
 
 def route(*smart_hosts: str, tls: Tls = Tls.NONE, domain: str = "a") -> Route:
@@ -35,18 +37,42 @@ def test_places_and_timers() -> None:
     assert macros(rendered()["exim4.conf"]) == {
         "LAB_WORK": "/srv/lab",
         "LAB_CA_FILE": "/srv/lab/ca.pem",
+        "LAB_CRL_FILE": "/srv/lab/crl.pem",
         "LAB_PORT": "2525",
         "LAB_CONNECT": "3s",
         "LAB_REPLY": "5s",
         "LAB_LIFETIME": "10s",
         "LAB_HALF_LIFE": "5s",
         "LAB_RETRY": "1s",
+        "LAB_BATCH": "2",
     }
+
+
+def test_its_own_time_outs_are_left_to_exim() -> None:
+    """Undefined macros leave the settings out."""
+    own = render(
+        Path("/srv/lab"),
+        Path("/srv/lab/ca.pem"),
+        Path("/srv/lab/crl.pem"),
+        25,
+        replace(TIMERS, own=True),
+        (),
+    )
+
+    assert {"LAB_CONNECT", "LAB_REPLY"} & set(macros(own["exim4.conf"])) == set()
+    guarded = own["smtp.conf"].partition(".ifdef LAB_REPLY\n")[2].partition(".endif")[0]
+    assert own["smtp.conf"].count("_timeout") == guarded.count("_timeout") == 4
+
+
+def test_a_route_that_reuses_connections_is_listed() -> None:
+    """And no other."""
+    files = rendered(replace(route(), reuses=True), route(domain="b"))
+    assert files["kept"] == "a.test: yes\n"
 
 
 def test_every_macro_is_defined_and_used() -> None:
     """Exim would take an unknown one as text; and none hides in another's name."""
-    text = rendered()["exim4.conf"]
+    text = rendered()["exim4.conf"] + rendered()["smtp.conf"]
     rules = [line for line in text.splitlines() if not line.startswith(("LAB_", "#"))]
     for name in macros(text):
         assert any(name in rule for rule in rules)

@@ -19,6 +19,7 @@ TLS = "X=TLS1.3:ECDHE_SECP256R1__ECDSA_SECP256R1_SHA256__AES_256_GCM:256 CV=yes"
         (f'=> u@a.test R=mx T=smtp {MX} {TLS} C="250 2.0.0 Stored"', State.DELIVERED, "250 2.0.0"),
         (f'-> u@a.test R=mx T=smtp {MX} C="250 2.0.0 accepted"', State.DELIVERED, "250 2.0.0"),
         (f'=> other@b.test <u@a.test> R=mx T=smtp {MX} C="250 Ok"', State.DELIVERED, "250"),
+        (f'=> alias@a.test <u@a.test> R=mx T=smtp {MX} C="250 Ok"', State.DELIVERED, "250"),
         (
             (
                 f"== u@a.test R=mx T=smtp defer (-44) {MX}: SMTP error from remote mail server "
@@ -74,6 +75,22 @@ TLS = "X=TLS1.3:ECDHE_SECP256R1__ECDSA_SECP256R1_SHA256__AES_256_GCM:256 CV=yes"
             ),
             State.RETURNED,
             "550 5.1.1",
+        ),
+        (
+            (
+                f"== u@a.test R=mx T=smtp defer (0) {MX}: SMTP error from remote mail server "
+                "after DATA: 250 2.1.5 Recipient OK"
+            ),
+            State.DEFERRED,
+            "",
+        ),
+        (
+            (
+                f"== xn--u@a.test <u@a.test> R=mx T=smtp defer (-44) {MX}: SMTP error from remote "
+                "mail server after RCPT TO:<xn--u@a.test>: 450 5.1.1 No such user"
+            ),
+            State.DEFERRED,
+            "450",
         ),
         (
             (
@@ -135,6 +152,18 @@ def test_an_unreached_server_is_named_before() -> None:
         assert (report.host, report.ip, report.text) == ("mx1.a.test", "198.18.1.7", deferred)
     other = HEAD.replace(QUEUE_ID, "1xVbJz-00000V-0j")
     assert [r.host for r in log.read(f"{other}== u@b.test {deferred}")] == [""]
+
+
+def test_who_has_not_been_tried_at_all_is_held() -> None:
+    """Said once of each: at the queue runs after an attempt it is no news."""
+    log = Maillog()
+    too_soon = "R=mx T=smtp defer (-53): retry time not reached for any host for 'a.test'"
+    (held,) = log.read(f"{HEAD}== u@a.test {too_soon}")
+    assert held == Report("u@a.test", State.HELD, text=too_soon, queue_id=QUEUE_ID)
+    assert log.read(f"{HEAD}== u@a.test {too_soon}") == []
+    (tried,) = log.read(f"{HEAD}== v@a.test R=mx T=smtp defer (111): Connection refused")
+    assert tried.state is State.DEFERRED
+    assert log.read(f"{HEAD}== v@a.test {too_soon}") == []
 
 
 def test_a_completed_message_is_forgotten() -> None:

@@ -16,18 +16,29 @@ import pytest
 from cryptography import x509
 
 from fakes.pki import WRONG_NAME, Pki
-from model.tls import Flaw, Handshake
+from model.tls import BAD_CHAIN, BAD_NAME, REVOCATION, Flaw, Handshake
 
 NAME = "mx1.pki.test"
 
 OK = 0
-EXPIRED = 10
+BAD_SIGNATURE = 7
 NOT_YET_VALID = 9
+EXPIRED = 10
+STALE_LIST = 12
 SELF_SIGNED = 18
 SELF_SIGNED_IN_CHAIN = 19
 NO_ISSUER = 20
 LEAF_ALONE = 21
+REVOKED = 23
+PATH_TOO_LONG = 25
+PURPOSE = 26
+CRITICAL = 34
+NOT_PERMITTED = 47
+EXCLUDED = 48
 MISMATCH = 62
+WEAK_KEY = 66
+WEAK_DIGEST = 68
+NO_CA = 79
 """X509_V_ERR_*, as openssl-verify(1) lists them."""
 
 VERDICTS = {
@@ -37,7 +48,34 @@ VERDICTS = {
     Flaw.SELF_SIGNED: {SELF_SIGNED},
     Flaw.UNKNOWN_CA: {SELF_SIGNED_IN_CHAIN},
     Flaw.MISSING_INTERMEDIATE: {NO_ISSUER, LEAF_ALONE},
+    Flaw.EXPIRED_INTERMEDIATE: {EXPIRED},
+    Flaw.BAD_SIGNATURE: {BAD_SIGNATURE},
+    Flaw.IMPOSTOR: {BAD_SIGNATURE, NO_ISSUER},
+    Flaw.CLIENT_ONLY: {PURPOSE},
+    Flaw.NO_SIGNING: {PURPOSE},
+    Flaw.ISSUER_NO_CA: {NO_CA},
+    Flaw.ISSUER_MAY_NOT_SIGN: {NO_CA},
+    Flaw.PATH_TOO_LONG: {PATH_TOO_LONG},
+    Flaw.NAME_NOT_PERMITTED: {NOT_PERMITTED},
+    Flaw.NAME_EXCLUDED: {EXCLUDED},
+    Flaw.UNKNOWN_CRITICAL: {CRITICAL},
+    Flaw.CN_BESIDE_SAN: {MISMATCH},
+    Flaw.WILDCARD_TWO_ABOVE: {MISMATCH},
+    Flaw.WILDCARD_INNER: {MISMATCH},
+    Flaw.WILDCARD_PARTIAL: {MISMATCH},
+    Flaw.NUL_IN_NAME: {MISMATCH},
+    Flaw.NAMELESS: {MISMATCH},
+    Flaw.ADDRESS_ONLY: {MISMATCH},
+    Flaw.WEAK_KEY: {WEAK_KEY},
+    Flaw.SHA1: {WEAK_DIGEST},
 }
+"""What OpenSSL says of each flaw, without revocation lists."""
+LISTED = {
+    Flaw.REVOKED: REVOKED,
+    Flaw.REVOKED_INTERMEDIATE: REVOKED,
+    Flaw.STALE_LIST: STALE_LIST,
+}
+"""And what it says only with them."""
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +93,15 @@ def ca_file(pki: Pki) -> Iterator[Path]:
         yield Path(file.name)
 
 
-def client(pki: Pki, *, names: bool = True, chain: bool = True) -> ssl.SSLContext:
+def client(
+    pki: Pki, *, names: bool = True, chain: bool = True, lists: Path | None = None
+) -> ssl.SSLContext:
     """A context that checks what it is told to check."""
     context = ssl.create_default_context(cadata=pki.ca_pem.decode())
+    if lists is not None:
+        lists.write_bytes(pki.crl_pem)
+        context.load_verify_locations(lists)
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
     context.check_hostname = names and chain
     context.verify_mode = ssl.CERT_REQUIRED if chain else ssl.CERT_NONE
     return context
@@ -106,10 +150,60 @@ def test_a_flaw_is_refused_for_its_own_reason(pki: Pki, flaw: Flaw) -> None:
     assert caught.value.verify_code in VERDICTS[flaw]
 
 
-@pytest.mark.parametrize("flaw", [Flaw.WRONG_NAME, Flaw.CN_ONLY])
+def test_every_flaw_has_a_verdict_or_none() -> None:
+    """What must be refused is refused here, and nothing sound is."""
+    assert VERDICTS.keys() | LISTED.keys() >= BAD_CHAIN | BAD_NAME
+    assert LISTED.keys() == REVOCATION
+
+
+@pytest.mark.parametrize("flaw", set(Flaw) - VERDICTS.keys() - {Flaw.HUGE})
+def test_what_has_no_verdict_is_accepted(pki: Pki, flaw: Flaw) -> None:
+    """However odd it looks."""
+    assert handshake(pki.context(flaw, (NAME,)), client(pki)).version()
+
+
+@pytest.mark.parametrize("flaw", set(Flaw) - LISTED.keys() - {Flaw.HUGE})
+def test_lists_change_nothing_for_what_is_not_revoked(pki: Pki, flaw: Flaw, tmp_path: Path) -> None:
+    """Every authority that might be trusted has one."""
+    checking = client(pki, lists=tmp_path / "crl.pem")
+    if flaw not in VERDICTS:
+        assert handshake(pki.context(flaw, (NAME,)), checking).version()
+        return
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        handshake(pki.context(flaw, (NAME,)), checking)
+    assert caught.value.verify_code in VERDICTS[flaw]
+
+
+@pytest.mark.parametrize("flaw", LISTED)
+def test_what_is_revoked_is_known_by_the_lists_alone(pki: Pki, flaw: Flaw, tmp_path: Path) -> None:
+    """Without them it is accepted."""
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        handshake(pki.context(flaw, (NAME,)), client(pki, lists=tmp_path / "crl.pem"))
+    assert caught.value.verify_code == LISTED[flaw]
+
+
+def test_each_revoked_certificate_has_a_serial_number_of_its_own(pki: Pki) -> None:
+    """As an authority's certificates must."""
+    shown = [presented(pki, Flaw.REVOKED, (f"mx{n}.pki.test",)) for n in (1, 2)]
+    assert shown[0].serial_number != shown[1].serial_number
+
+
+def test_six_thousand_names_are_too_many_for_openssl(pki: Pki) -> None:
+    """Its limit is 100 thousand octets."""
+    with pytest.raises(ssl.SSLError, match="EXCESSIVE_MESSAGE_SIZE"):
+        handshake(pki.context(Flaw.HUGE, (NAME,)), client(pki, chain=False))
+
+
+@pytest.mark.parametrize("flaw", {*BAD_NAME, Flaw.CN_ONLY, Flaw.WILDCARD_PARTIAL})
 def test_a_wrong_name_has_a_good_chain(pki: Pki, flaw: Flaw) -> None:
     """A client that looks at no names takes it."""
     assert handshake(pki.context(flaw, (NAME,)), client(pki, names=False)).version()
+
+
+def test_an_address_alone_is_found(pki: Pki) -> None:
+    """By whoever looks for it."""
+    context = pki.context(Flaw.ADDRESS_ONLY, (NAME,), ("127.0.0.9",))
+    assert handshake(context, client(pki), "127.0.0.9").version()
 
 
 def test_a_missing_intermediate_is_the_only_flaw(pki: Pki) -> None:

@@ -1,6 +1,8 @@
 """The SMTP fakes over real sockets: honest by default, spoiled exactly as told."""
 
 import asyncio
+import contextlib
+import os
 import smtplib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,15 +18,35 @@ from fakes.smtp import MailHost
 from model.behaviours import (
     CutAt,
     CutBody,
+    Fragment,
+    HalfClose,
+    HalfReply,
+    ImplicitTls,
+    InBody,
     KeepThenCut,
+    KeepThenStall,
+    Late,
     MaskCapabilities,
     MaskGreeting,
+    MostRecipients,
+    OnReuse,
     Reply,
     SendAt,
+    SizeLimit,
     StallAt,
     Withhold,
 )
-from model.events import Accepted, Closed, Did, Encrypted, Heard, Returned, TlsFailed
+from model.events import (
+    FALLS_SILENT,
+    STOPS_READING,
+    Accepted,
+    Closed,
+    Did,
+    Encrypted,
+    Heard,
+    Returned,
+    TlsFailed,
+)
 from model.smtp import Behaviour, Say, Send, Stage
 from model.tls import Flaw
 from selftests.witness import Notebook
@@ -82,7 +104,7 @@ class Client:
 
 @asynccontextmanager
 async def session(
-    pki: Pki, *behaviours: Behaviour, flaw: Flaw = Flaw.VALID
+    pki: Pki, *behaviours: Behaviour, flaw: Flaw = Flaw.VALID, swallows: int = 0
 ) -> AsyncIterator[tuple[Client, Notebook]]:
     """A host with behaviours, and a client connected to it."""
     notes = Notebook()
@@ -96,6 +118,7 @@ async def session(
         lambda: pki.context(flaw, ("mx1.x.test",)),
         behaviours,
         domain="x.test",
+        swallows=swallows,
     )
     await host.open()
     reader, writer = await asyncio.open_connection(IP, PORT)
@@ -215,6 +238,52 @@ def test_a_cut_in_the_body_comes_after_so_many_octets(pki: Pki) -> None:
             await notes.told(Closed)
             assert not any(isinstance(e, Accepted) for e in notes.events)
             assert any(isinstance(e, Did) and e.stage is Stage.BODY for e in notes.events)
+
+    run(body)
+
+
+def test_most_recipients_are_counted_by_transaction(pki: Pki) -> None:
+    """The third is turned away, and the first of the next transaction is not."""
+
+    async def body() -> None:
+        async with session(pki, MostRecipients(2)) as (client, _):
+            await client.up_to(Stage.RCPT)
+            assert (await client.ask("RCPT TO:<v@x.test>")).startswith("250")
+            assert (await client.ask("RCPT TO:<w@x.test>")).startswith("452 4.5.3")
+            await client.ask("RSET")
+            await client.ask("MAIL FROM:<a@a.test>")
+            assert (await client.ask("RCPT TO:<w@x.test>")).startswith("250")
+
+    run(body)
+
+
+def test_a_size_limit_is_said_and_held_to(pki: Pki) -> None:
+    """At EHLO, at MAIL if the client says how much is coming, and at the dot if it does not."""
+
+    async def body() -> None:
+        async with session(pki, SizeLimit(30)) as (client, notes):
+            assert "250-SIZE 30\n" in await client.up_to(Stage.EHLO)
+            assert (await client.ask("MAIL FROM:<a@a.test> SIZE=31")).startswith("552 5.3.4")
+            assert (await client.ask("MAIL FROM:<a@a.test> SIZE=30")).startswith("250")
+            await client.ask("RCPT TO:<u@x.test>")
+            await client.ask("DATA")
+            assert (await client.ask(MESSAGE.decode() + ".")).startswith("552 5.3.4")
+            assert not any(isinstance(e, Accepted) for e in notes.events)
+
+    run(body)
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_eight_bits_are_taken_where_they_are_offered(pki: Pki, offered: bool) -> None:
+    """A host without 8BITMIME says what is wrong with the client, not with the content."""
+    behaviours = () if offered else (Withhold("8BITMIME"),)
+
+    async def body() -> None:
+        async with session(pki, *behaviours) as (client, notes):
+            await client.up_to(Stage.DATA)
+            client.writer.write(b"Subject: x\r\n\r\n\x80\r\n.\r\n")
+            assert (await client.hear()).startswith("250" if offered else "554 5.5.2")
+            assert any(isinstance(e, Accepted) for e in notes.events) is offered
 
     run(body)
 
@@ -366,5 +435,302 @@ def test_the_sink_files_returned_mail_by_sender(pki: Pki) -> None:
         assert (event.sender, event.recipients) == ("", ("s@x.home.test",))
         writer.close()
         await sink.close()
+
+    run(body)
+
+
+REPLY_TIMEOUT = 3.0
+"""Seconds that a host's shares are parts of, unless it is told otherwise."""
+BEFORE = {
+    Stage.EHLO: (Stage.GREETING, b"EHLO client.test\r\n"),
+    Stage.MAIL: (Stage.EHLO, b"MAIL FROM:<a@a.test>\r\n"),
+    Stage.DATA: (Stage.RCPT, b"DATA\r\n"),
+    Stage.DOT: (Stage.DATA, b"x\r\n.\r\n"),
+}
+"""The stage before each, and the line that leads from there to it."""
+
+
+def deeds(notes: Notebook) -> list[tuple[Stage, str]]:
+    """Every spoiled deed, with its stage."""
+    return [(e.stage, e.deed) for e in notes.events if isinstance(e, Did) and e.spoiled]
+
+
+@pytest.mark.parametrize("stage", [Stage.GREETING, Stage.EHLO, Stage.MAIL, Stage.DATA, Stage.DOT])
+@pytest.mark.parametrize("close", [True, False])
+def test_half_a_reply_and_then_the_end_or_nothing(pki: Pki, stage: Stage, close: bool) -> None:
+    """What comes begins like the reply, is not the end of one, and carries nothing out."""
+
+    async def body() -> None:
+        async with session(pki, HalfReply(stage, close)) as (client, notes):
+            if stage is not Stage.GREETING:
+                before, line = BEFORE[stage]
+                await client.up_to(before)
+                client.writer.write(line)
+            half = b""
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    while octets := await client.reader.read(1000):
+                        half += octets
+                    assert close  # the end of the file
+            assert half[:3] in (b"220", b"250", b"354")
+            assert all(line[3:4] == b"-" for line in half.split(b"\r\n")[:-1])
+            assert not any(isinstance(e, Accepted) for e in notes.events)
+            assert any(isinstance(e, Closed) and e.by == "host" for e in notes.events) == close
+
+    run(body)
+
+
+def test_a_late_reply_is_the_usual_one_after_a_while(pki: Pki) -> None:
+    """A share of the agent's time-out goes by first; then it is said and carried out."""
+
+    async def body() -> None:
+        async with session(pki, Late(Stage.MAIL, 0.05)) as (client, notes):
+            assert (await client.up_to(Stage.MAIL)).startswith("250")
+            assert (await client.ask("RCPT TO:<u@x.test>")).startswith("250")
+            said = [e.at for e in notes.events if isinstance(e, Did) and e.stage is Stage.MAIL]
+            assert len(said) == 2
+            assert deeds(notes)[0] == (Stage.MAIL, "* waits for 0.05 of the time-out")
+
+    run(body)
+
+
+def test_what_comes_meanwhile_is_heard_and_answered_afterwards(pki: Pki) -> None:
+    """A client that does not wait is served in order once the reply is out."""
+
+    async def body() -> None:
+        async with session(pki, Late(Stage.EHLO, 0.05)) as (client, _):
+            await client.hear()
+            client.writer.write(b"EHLO client.test\r\nNOOP\r\n")
+            assert (await client.hear()).startswith("250-")
+            assert (await client.hear()).startswith("250 ")
+
+    run(body)
+
+
+def test_nothing_is_said_to_an_agent_that_has_left(pki: Pki) -> None:
+    """The reply that comes too late is never sent, and a message is not stored by it."""
+
+    async def body() -> None:
+        async with session(pki, Late(Stage.DOT, 0.1)) as (client, notes):
+            await client.up_to(Stage.DATA)
+            client.writer.write(b"x\r\n.\r\n")
+            await notes.until(lambda: bool(deeds(notes)))
+            client.writer.transport.abort()
+            closed = await notes.told(Closed)
+            assert isinstance(closed, Closed)
+            assert closed.by == "agent"
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1 * REPLY_TIMEOUT + 0.1):
+                    await notes.told(Accepted)
+
+    run(body)
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_half_close_ends_one_direction_only(pki: Pki, encrypted: bool) -> None:
+    """The client reads the end, and what it still says is heard; then it is the one that closes."""
+
+    async def body() -> None:
+        async with session(pki, HalfClose(Stage.MAIL)) as (client, notes):
+            await client.up_to(Stage.EHLO)
+            if encrypted:
+                assert (await client.ask("STARTTLS")).startswith("220")
+                trust = ssl.create_default_context(cadata=pki.ca_pem.decode())
+                await client.writer.start_tls(trust, server_hostname="mx1.x.test")
+                await client.ask("EHLO client.test")
+            client.writer.write(b"MAIL FROM:<a@a.test>\r\n")
+            assert await client.reader.read() == b""
+            assert deeds(notes) == [(Stage.MAIL, "* closes (FIN, half)")]
+            if not encrypted:  # a TLS client has nobody to talk to any more
+                client.writer.write(b"QUIT\r\n")
+                await notes.until(lambda: isinstance(notes.events[-1], Heard))
+            client.writer.close()
+            closed = await notes.told(Closed)
+            assert isinstance(closed, Closed)
+            assert closed.by == "agent"
+
+    run(body)
+
+
+def test_keep_then_stall_stores_without_a_word_and_stays(pki: Pki) -> None:
+    """The message is there, never acknowledged, and the connection is open."""
+
+    async def body() -> None:
+        async with session(pki, KeepThenStall()) as (client, notes):
+            await client.up_to(Stage.DATA)
+            client.writer.write(b"x\r\n.\r\n")
+            stored = await notes.told(Accepted)
+            assert isinstance(stored, Accepted)
+            assert not stored.acknowledged
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await client.reader.read(1)
+            assert not any(isinstance(e, Closed) for e in notes.events)
+            assert deeds(notes) == [(Stage.DOT, FALLS_SILENT)]
+
+    run(body)
+
+
+def test_a_reply_in_drops_arrives_whole(pki: Pki) -> None:
+    """In pieces with pauses between them; only then is the next line served."""
+
+    async def body() -> None:
+        async with session(pki, Fragment(Stage.MAIL, piece=6, pause=0.01)) as (client, _):
+            await client.up_to(Stage.EHLO)
+            client.writer.write(b"MAIL FROM:<a@a.test>\r\nRCPT TO:<u@x.test>\r\n")
+            first = await client.reader.read(100)
+            assert first == b"250 2."
+            assert (await client.hear()) == "1.0 Sender OK"
+            assert (await client.hear()).startswith("250 2.1.5")
+
+    run(body)
+
+
+def test_a_host_that_stops_reading_fills_the_buffers(pki: Pki) -> None:
+    """What the client writes goes nowhere after a while; nothing is stored."""
+
+    async def body() -> None:
+        async with session(pki, InBody(4000, StallAt(Stage.BODY))) as (client, notes):
+            await client.up_to(Stage.DATA)
+            for _ in range(200):
+                client.writer.write(b"x" * 98 + b"\r\n")
+            await notes.until(lambda: bool(deeds(notes)))
+            client.writer.write(b"y" * 16_000_000)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await client.writer.drain()
+            ((stage, deed),) = deeds(notes)
+            assert stage is Stage.BODY
+            assert deed.startswith(STOPS_READING)
+            assert not any(isinstance(e, Accepted) for e in notes.events)
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "heard"),
+    [
+        (CutAt(Stage.BODY), b""),
+        (Reply(Stage.BODY, "421 4.3.2 bye", close=True), b"421 4.3.2 bye\r\n"),
+        (HalfClose(Stage.BODY), b""),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_else_a_host_may_do_in_the_body(pki: Pki, behaviour: Behaviour, heard: bytes) -> None:
+    """Close, say 421 and close, close its side; not before so many octets have come."""
+
+    async def body() -> None:
+        async with session(pki, InBody(1000, behaviour)) as (client, notes):
+            await client.up_to(Stage.DATA)
+            client.writer.write(b"x" * 500 + b"\r\n")
+            await client.writer.drain()
+            assert not deeds(notes)
+            client.writer.write(b"y" * 600 + b"\r\n")
+            assert await client.reader.read() == heard
+            with contextlib.suppress(OSError):  # there may be nobody to take it
+                client.writer.write(b"QUIT\r\n")
+                await client.writer.drain()
+            client.writer.close()
+            await notes.told(Closed)
+            assert [stage for stage, _ in deeds(notes)] == [Stage.BODY]
+            assert "QUIT" not in [e.line for e in notes.events if isinstance(e, Heard)]
+            assert not any(isinstance(e, Accepted) for e in notes.events)
+
+    run(body)
+
+
+def test_a_reply_can_be_the_last_before_a_reset(pki: Pki) -> None:
+    """The reply can still be read; then comes ECONNRESET."""
+
+    async def body() -> None:
+        async with session(pki, Reply(Stage.MAIL, "550 5.7.1 no", reset=True)) as (client, _):
+            assert await client.up_to(Stage.MAIL) == "550 5.7.1 no"
+            with pytest.raises(ConnectionResetError):
+                await client.reader.read(1)
+
+    run(body)
+
+
+def test_a_reused_connection_is_known_by_what_it_has_carried(pki: Pki) -> None:
+    """The second message of one connection meets the fault, the first of another does not."""
+
+    async def body() -> None:
+        async with session(pki, OnReuse(CutAt(Stage.MAIL))) as (client, notes):
+            assert (await client.up_to(Stage.DOT)).startswith("250")
+            assert await client.ask("MAIL FROM:<a@a.test>") == ""
+            assert deeds(notes) == [(Stage.MAIL, "* closes (FIN)")]
+            reader, writer = await asyncio.open_connection(IP, PORT)
+            assert (await Client(reader, writer).up_to(Stage.DOT)).startswith("250")
+            writer.transport.abort()
+
+    run(body)
+
+
+def test_an_implicit_tls_server_waits_for_the_client(pki: Pki) -> None:
+    """Silent for whoever waits for a greeting; who begins with TLS is greeted within it."""
+
+    async def body() -> None:
+        async with session(pki, ImplicitTls()) as (client, notes):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await client.hear()
+            context = ssl.create_default_context(cadata=pki.ca_pem.decode())
+            await client.writer.start_tls(context, server_hostname="mx1.x.test")
+            assert (await client.hear()).startswith("220 ")
+            assert "STARTTLS" not in await client.ask("EHLO client.test")
+            deeds = [e.deed for e in notes.events if isinstance(e, Did) and e.spoiled]
+            assert deeds == ["* expects a handshake"]
+
+    run(body)
+
+
+def test_clear_text_is_no_handshake(pki: Pki) -> None:
+    """Who speaks SMTP to such a server gets no reply, but the end."""
+
+    async def body() -> None:
+        async with session(pki, ImplicitTls()) as (client, notes):
+            client.writer.write(b"EHLO client.test\r\n")
+            assert await client.hear() == ""
+            assert isinstance(await notes.told(TlsFailed), TlsFailed)
+
+    run(body)
+
+
+def test_a_black_hole_swallows_what_is_large_and_nothing_else(pki: Pki) -> None:
+    """Commands come, a large segment does not, and TCP still waits for it."""
+
+    async def body() -> None:
+        async with session(pki, swallows=1000) as (client, notes):
+            assert (await client.up_to(Stage.DATA)).startswith("354")
+            client.writer.write(b"x" * 2000 + b"\r\n.\r\n")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.7):  # longer than the first retransmission takes
+                    await client.hear()
+            assert not any(isinstance(e, Accepted) for e in notes.events)
+        async with session(pki, swallows=1000) as (client, _):
+            assert (await client.up_to(Stage.DOT)).startswith("250")
+
+    run(body)
+
+
+def test_an_address_is_free_once_its_host_is_closed(pki: Pki) -> None:
+    """Also while a copy of the listener is left, as in a process that is just being started."""
+
+    async def body() -> None:
+        first, second = (
+            MailHost(
+                Notebook(), "x", "mx1", "mx1.x.test", IP, PORT, lambda: pki.context(Flaw.VALID, ())
+            )
+            for _ in range(2)
+        )
+        await first.open()
+        assert first._server is not None
+        copy = os.dup(first._server.sockets[0].fileno())
+        try:
+            await first.close()
+            await second.open()
+            await second.close()
+        finally:
+            os.close(copy)
 
     run(body)

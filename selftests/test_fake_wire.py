@@ -17,6 +17,8 @@ import pytest
 from fakes.reach import NOWHERE, Reaches, needs_sealed_room
 from fakes.wire import (
     HOST_UNREACHABLE,
+    NET_UNREACHABLE,
+    PORT_UNREACHABLE,
     PROHIBITED,
     Tap,
     checksum,
@@ -74,6 +76,12 @@ async def connect(ip, source=None, limit=3.0):
             how = errno.errorcode[error.errno]
     return how, time.monotonic() - before
 
+def overflows():
+    "How many SYNs the kernel has dropped because a listener's queue was full."
+    with open("/proc/net/netstat") as counters:
+        names, values = [line.split() for line in counters if line.startswith("TcpExt:")]
+    return int(dict(zip(names, values))["ListenOverflows"])
+
 def blocking(ip):
     "The same with connect(2) waiting in the kernel, as agents do it."
     with socket.socket(FAMILY) as client:
@@ -87,19 +95,43 @@ async def main():
     await reaches.block(NET + "3", PORT, Reach.SILENT)
     await reaches.block(NET + "4", PORT, Reach.UNREACHABLE)
     await reaches.block(NET + "5", PORT, Reach.PROHIBITED)
+    await reaches.block(NET + "7", PORT, Reach.BACKLOG)
+    await reaches.block(NET + "8", PORT, Reach.NET_UNREACHABLE)
+    await reaches.block(NET + "9", PORT, Reach.PORT_UNREACHABLE)
+    try:
+        await reaches.block(NET + "10", PORT, Reach.NET_PROHIBITED)
+        refused = ""
+    except ValueError as error:
+        refused = str(error)
     server = await asyncio.start_server(lambda r, w: w.close(), NET + "6", PORT)
+    before = overflows()
+    silent = await connect(NET + "3", limit=1.8)
+    between = overflows()
+    full = await connect(NET + "7", limit=1.8)
     said = {
         "refused": await connect(NET + "2"),
-        "silent": await connect(NET + "3", limit=1.8),
+        "silent": silent,
+        "full": full,
+        "overflows": [between - before, overflows() - between],
         "unreachable": await connect(NET + "4"),
         "unreachable from itself": await connect(NET + "4", NET + "4"),
         "prohibited": await connect(NET + "5"),
+        "net unreachable": await connect(NET + "8"),
+        "port unreachable": await connect(NET + "9"),
+        "net prohibited": await connect(NET + "10"),
+        "no code": refused,
         "up": await connect(NET + "6"),
         "blocking": await asyncio.to_thread(blocking, NET + "5"),
         "twenty": sorted({
             how for how, _ in await asyncio.gather(*(connect(NET + "4") for _ in range(20)))
         }),
     }
+    told = len(syns)
+    blocking(NET + "2")
+    unseen = len(syns) - told
+    reaches.look()
+    said["looked"] = [unseen, len(syns) - told]
+    del syns[told:]
     await reaches.close()
     server.close()
     said["after"] = await connect(NET + "5")
@@ -114,8 +146,12 @@ NETS = ("198.51.100.", "2001:2::")
 """What the addresses in the tests begin with (RFC 5737, RFC 5180)."""
 
 
-FORBIDDEN = dict(zip(NETS, ("EHOSTUNREACH", "EACCES"), strict=True))
-"""What Linux makes of "administratively prohibited"."""
+FORBIDDEN = {
+    "prohibited": dict(zip(NETS, ("EHOSTUNREACH", "EACCES"), strict=True)),
+    "net prohibited": dict(zip(NETS, ("ENETUNREACH", "ECONNREFUSED"), strict=True)),
+}
+"""What Linux makes of "administratively prohibited"; of a network ICMPv6 cannot say so, and the
+address is not blocked."""
 
 
 @pytest.fixture(scope="module", params=NETS, ids=["ipv4", "ipv6"])
@@ -163,6 +199,9 @@ def _no_network_no_tap() -> None:
         ("unreachable", "EHOSTUNREACH", 1.0),
         ("unreachable from itself", "EHOSTUNREACH", 1.0),
         ("prohibited", "prohibited", 1.0),
+        ("net unreachable", "ENETUNREACH", 1.0),
+        ("port unreachable", "ECONNREFUSED", 1.0),
+        ("net prohibited", "net prohibited", 1.0),
         ("after", "ECONNREFUSED", 1.0),
     ],
 )
@@ -170,19 +209,33 @@ def test_a_connection_ends_as_told(
     seen: dict[str, Any], net: str, what: str, how: str, within: float
 ) -> None:
     """At once, and not after the first retransmission (one second)."""
-    assert seen[what][0] == (FORBIDDEN[net] if how == "prohibited" else how)
+    assert seen[what][0] == (FORBIDDEN[how][net] if how in FORBIDDEN else how)
     assert seen[what][1] < within
 
 
-def test_silence_is_silence(seen: dict[str, Any], net: str) -> None:
+@pytest.mark.parametrize(("what", "number"), [("silent", "3"), ("full", "7")])
+def test_silence_is_silence(seen: dict[str, Any], net: str, what: str, number: str) -> None:
     """The SYN was sent again in the time, and not answered either."""
-    assert seen["silent"][0] == "silence"
-    assert sum(ip == f"{net}3" for _, _, ip, _ in seen["syns"]) >= 2
+    assert seen[what][0] == "silence"
+    assert sum(dest == net + number for _, _, dest, _ in seen["syns"]) >= 2
+
+
+def test_only_a_full_queue_overflows(seen: dict[str, Any]) -> None:
+    """The kernel counts the SYNs that found no room; what a filter drops it does not count."""
+    dropped, overflowed = seen["overflows"]
+
+    assert dropped == 0
+    assert overflowed >= 2
 
 
 def test_connect_in_the_kernel_ends_too(seen: dict[str, Any], net: str) -> None:
     """A blocking connect(2) sees the ICMP error."""
-    assert seen["blocking"] == FORBIDDEN[net]
+    assert seen["blocking"] == FORBIDDEN["prohibited"][net]
+
+
+def test_what_icmpv6_cannot_say_is_refused(seen: dict[str, Any], net: str) -> None:
+    """In a sentence, and with IPv4 it is not."""
+    assert ("ICMPv6 has no code" in seen["no code"]) is (":" in net)
 
 
 def test_many_at_once_are_all_told(seen: dict[str, Any]) -> None:
@@ -194,16 +247,32 @@ def test_every_connection_tried_is_evidence(seen: dict[str, Any], net: str) -> N
     """Reached or not, each is told with an end of its own, and our fillers never are."""
     ends = {(source, port, ip) for source, port, ip, _ in seen["syns"]}
     told = collections.Counter(ip.removeprefix(net) for _, _, ip in ends)
-    assert told == {"2": 1, "3": 1, "4": 22, "5": 2, "6": 1}
+    assert told == {
+        "2": 1,
+        "3": 1,
+        "4": 22,
+        "5": 2,
+        "6": 1,
+        "7": 1,
+        "8": 1,
+        "9": 1,
+        "10": 1,
+    }
+
+
+def test_a_syn_is_told_as_soon_as_somebody_looks(seen: dict[str, Any]) -> None:
+    """Without a turn of the loop: what an agent says must not be noted before what it did."""
+    assert seen["looked"] == [0, 1]
 
 
 # Without a network of its own --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reach", Reach)
-def test_only_prohibited_needs_the_sealed_room(reach: Reach) -> None:
-    """All the others can be had by any user."""
-    assert needs_sealed_room(reach) is (reach is Reach.PROHIBITED)
+def test_only_icmp_needs_the_sealed_room(reach: Reach) -> None:
+    """All the others can be had by any user, two of them by a trick."""
+    said = {Reach.PROHIBITED, Reach.NET_PROHIBITED, Reach.PORT_UNREACHABLE}
+    assert needs_sealed_room(reach) is (reach in said)
 
 
 def open_room_meets(ip: str, reach: Reach) -> int:
@@ -229,10 +298,12 @@ def open_room_meets(ip: str, reach: Reach) -> int:
     [
         ("127.0.9.2", Reach.REFUSED, errno.ECONNREFUSED),
         ("127.0.9.2", Reach.SILENT, errno.EAGAIN),
+        ("127.0.9.2", Reach.BACKLOG, errno.EAGAIN),
         (NOWHERE, Reach.UNREACHABLE, errno.ENETUNREACH),
+        (NOWHERE, Reach.NET_UNREACHABLE, errno.ENETUNREACH),
     ],
 )
-def test_an_open_room_has_three_of_them(ip: str, reach: Reach, error: int) -> None:
+def test_an_open_room_has_five_of_them(ip: str, reach: Reach, error: int) -> None:
     """Real sockets, no privilege."""
     assert open_room_meets(ip, reach) == error
 
@@ -241,6 +312,7 @@ def test_an_open_room_has_three_of_them(ip: str, reach: Reach, error: int) -> No
     ("ip", "reach", "words"),
     [
         ("127.0.9.2", Reach.PROHIBITED, "sealed"),
+        ("127.0.9.2", Reach.PORT_UNREACHABLE, "sealed"),
         ("127.0.9.2", Reach.UNREACHABLE, NOWHERE),
         ("127.0.9.2", Reach.UP, "open a mail host"),
     ],
@@ -277,7 +349,7 @@ def test_a_packet_cut_off_has_no_ends(packet: bytes, length: int) -> None:
     assert endpoints(packet[:length]) is None
 
 
-@pytest.mark.parametrize("code", [HOST_UNREACHABLE, PROHIBITED])
+@pytest.mark.parametrize("code", [NET_UNREACHABLE, HOST_UNREACHABLE, PROHIBITED])
 @pytest.mark.parametrize("packet", [SYN, SYN + b"x"])
 def test_the_icmp_message_quotes_the_packet(code: int, packet: bytes) -> None:
     """Type 3, the code, a checksum that comes out, and the packet."""
@@ -287,7 +359,10 @@ def test_the_icmp_message_quotes_the_packet(code: int, packet: bytes) -> None:
     assert checksum(message) == 0
 
 
-@pytest.mark.parametrize(("code", "twin"), [(HOST_UNREACHABLE, 3), (PROHIBITED, 1)])
+@pytest.mark.parametrize(
+    ("code", "twin"),
+    [(NET_UNREACHABLE, 0), (PROHIBITED, 1), (HOST_UNREACHABLE, 3), (PORT_UNREACHABLE, 4)],
+)
 def test_the_icmp_message_for_ipv6_has_codes_of_its_own(code: int, twin: int) -> None:
     """Type 1; the checksum is the kernel's business."""
     assert unreachable(code, SYN6) == bytes([1, twin, 0, 0, 0, 0, 0, 0]) + SYN6

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reports.html import NoReport, newest, without_analytics
+from reports.page import MOST_LINES, shortened
 from reports.plain import page
 
 TAG = """<script async src="https://www.googletagmanager.com/gtag/js?id=G-1"></script>
@@ -93,3 +94,12 @@ def test_without_results_there_is_a_sentence(tmp_path: Path) -> None:
     """It says what makes some."""
     with pytest.raises(NoReport, match="make run"):
         newest(tmp_path)
+
+
+def test_of_very_many_lines_the_first_and_the_last_are_shown() -> None:
+    """And how many are left out; a text of the usual length is left alone."""
+    usual = "\n".join(map(str, range(MOST_LINES)))
+    assert shortened(usual) == usual
+    lines = shortened(f"{usual}\nlast but one\nlast").splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("0", "last", MOST_LINES + 1)
+    assert "2 lines more" in lines[MOST_LINES // 2]

@@ -20,9 +20,9 @@ from lab.setups import arrange, unsupported
 from model.events import Knocked, Strayed
 from model.expect import expires
 from model.ndr import read_notices
-from model.scenario import Family, Host
+from model.scenario import Change, Family, Host, Reach
 from model.tls import Tls
-from selftests.worlds import ndr, stored
+from selftests.worlds import deferred, ndr, stored
 from targets.base import Capability
 
 FAST = PACES["fast"]
@@ -132,6 +132,9 @@ def test_what_is_unsupported_says_why() -> None:
     smart = CATALOGUE["dns.smart-host.servfail"]
     strict = CATALOGUE["tls.valid.under-encrypt"]
     icmp = CATALOGUE["connect.prohibited"]
+    revoked = CATALOGUE["certificate.revoked.under-certificate"]
+    unseen = CATALOGUE["certificate.revoked.under-encrypt"]
+    blind: Any = SomeTarget(frozenset(Capability) - {Capability.CHECKS_REVOCATION})
 
     assert "smart hosts" in unsupported(smart, bare, sealed=True)
     assert "TLS" in unsupported(strict, bare, sealed=True)
@@ -139,7 +142,14 @@ def test_what_is_unsupported_says_why() -> None:
     six = replace(OPENING, hosts=(Host(family=Family.IPV6),))
     assert unsupported(six, able, sealed=False) == "IPv6 needs the sealed room"
     assert unsupported(six, able, sealed=True) == why_no_ipv6()
-    assert [unsupported(s, able, sealed=True) for s in (smart, strict, icmp)] == ["", "", ""]
+    far = replace(
+        OPENING, hosts=(Host(reach=Reach.UNREACHABLE),), change=Change(hosts=(Host("mx1"),))
+    )
+    assert "no way ever leads" in unsupported(far, able, sealed=False)
+    assert not any(unsupported(s, able, sealed=True) for s in (smart, strict, icmp, far))
+    assert "revocation lists" in unsupported(revoked, blind, sealed=True)
+    assert unsupported(unseen, blind, sealed=True) == ""
+    assert not any(unsupported(s, able, sealed=True) for s in (smart, strict, icmp, revoked))
 
 
 def test_shards_are_stable_and_the_marked_go_where_they_are_marked_for() -> None:
@@ -154,10 +164,13 @@ def test_a_journal_wakes_who_waits_and_gives_up_at_the_deadline() -> None:
         journal = Journal()
         journal.open("a")
         loop = asyncio.get_running_loop()
-        loop.call_later(0.05, journal.saw, "a", Knocked(0.0, "mx1", "198.18.1.1"))
+        journal.saw("a", Knocked(0.0, "mx1", "198.18.1.1"))
+        loop.call_later(0.05, journal.saw, "a", deferred())
 
-        assert await journal.until("a", lambda events: len(events) == 1, loop.time() + 5)
-        assert not await journal.until("a", lambda events: len(events) == 2, loop.time() + 0.05)
+        assert await journal.until("a", lambda words: len(words) == 1, loop.time() + 5)
+        assert not await journal.until("a", lambda words: len(words) == 2, loop.time() + 0.05)
+        assert journal.words("a") == (deferred(),)
+        assert len(journal.events("a")) == 2
 
     asyncio.run(body())
 
@@ -232,3 +245,22 @@ def test_a_notice_is_read_field_by_field(diagnostic: str, smtp: int) -> None:
 
 def test_mail_that_is_no_notice_has_none() -> None:
     assert read_notices(b"Subject: hello\r\n\r\nFinal-Recipient: rfc822;a@b\r\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipient"),
+    [
+        ("message/delivery-status", rb"utf-8; j\x{FC}rgen@x-y.test"),
+        ("message/global-delivery-status", "utf-8; jürgen@x-y.test".encode()),
+        ("message/global-delivery-status", "rfc822;jürgen@x-y.test".encode()),
+        ("message/delivery-status", "rfc822; jürgen@x-y.test".encode()),
+    ],
+)
+def test_a_recipient_whose_name_is_not_ascii_is_read(kind: str, recipient: bytes) -> None:
+    """Escaped or not, in the part for machines of either kind (RFC 6533)."""
+    content = ndr(status="5.6.7").content.replace(b"message/delivery-status", kind.encode())
+    content = content.replace(b"rfc822;user@x-y.test", recipient)
+    (notice,) = read_notices(content)
+
+    assert (notice.recipient, notice.action) == ("jürgen@x-y.test", "failed")
+    assert (notice.status, notice.smtp) == ("5.6.7", 550)

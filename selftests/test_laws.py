@@ -4,10 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from model.events import Asked, Changed, Elapsed, Encrypted, Heard, Knocked, Strayed
+from model.events import (
+    Accepted,
+    Asked,
+    Changed,
+    Declined,
+    Did,
+    Elapsed,
+    Encrypted,
+    Heard,
+    Knocked,
+    Returned,
+    Strayed,
+)
 from model.laws import check
 from model.report import State
-from model.scenario import Alike, Connector, Host, Mail, Scenario
+from model.scenario import Alike, Connector, Host, Mail, Reach, Scenario
 from model.smtp import Stage
 from model.tls import Flaw, Tls
 from model.trace import Trace
@@ -34,6 +46,13 @@ EXPIRED = scenario(
 RELAYED = scenario(connector=Connector(smart_hosts=("mx1",)))
 LITERAL = scenario(connector=Connector(smart_hosts=("[mx1]",)))
 ODD = scenario(mail=Mail(alike=Alike.LINES))
+AWAY = scenario(hosts=(Host("mx1"), Host("mx2", reach=Reach.REFUSED)))
+FOLDED = scenario(mail=Mail(alike=Alike.TEXT))
+STRAYS = b"Subject: x.y\r\n\r\none\ntwo\rthree\0four\r\r\nfive\r\n"
+LONG = b"Subject: x.y\r\n\r\n" + b"x" * 2000 + b"\r\n"
+HEAD = b"Subject: x.y\r\n\r\n"
+EIGHT = b"Subject: x.y\r\n\r\n\xc3\xbc\r\n"
+STRANGER = "forged@x-y.test"
 NULL = scenario(mail=Mail(null_sender=True))
 
 
@@ -47,12 +66,36 @@ def secured(flaw: Flaw = Flaw.VALID) -> Encrypted:
     return Encrypted(0.7, "mx1", 1, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "", flaw)
 
 
+def greeted(*keywords: str, stage: Stage = Stage.EHLO) -> Did:
+    """The host says what it offers."""
+    return Did(0.6, "mx1", 1, stage, "\n250-".join(("250-mx1", *keywords)), spoiled=False)
+
+
+def named(address: str) -> Heard:
+    """The agent names a recipient."""
+    return Heard(0.8, "mx1", 1, Stage.RCPT, f"RCPT TO:<{address}>", tls=False)
+
+
 def asked(name: str, qtype: str = "MX") -> Asked:
     """The agent asks for records."""
     return Asked(0.2, name, qtype, "udp", "MX 10 mx1.x-y.test", spoiled=False)
 
 
 FOR_ANOTHER = replace(stored(), recipients=("other@x-y.test",))
+
+
+def declared(text: str) -> Returned:
+    """An NDR whose part for machines is of the kind that may have eight bits (RFC 6533)."""
+    told = ndr(diagnostic=f"smtp;550 {text}")
+    kind = b"Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit"
+    content = told.content.replace(b"Content-Type: message/delivery-status", kind)
+    return replace(told, content=content)
+
+
+def misdirected() -> Accepted:
+    """A message for somebody whom nobody had named."""
+    return replace(stored(), recipients=("xn--user@x-y.test",))
+
 
 HOLD: list[tuple[str, Law, Scenario, Trace]] = [
     ("delivered once", Law.ACCOUNTED, GOOD, trace(stored(), queued())),
@@ -65,6 +108,13 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         trace(stored(acknowledged=False), stored(), queued()),
     ),
     ("nobody to tell", Law.ACCOUNTED, NULL, trace(said(State.EXPIRED), queued(), place=NOBODY)),
+    ("refused at the door", Law.ACCOUNTED, GOOD, trace(Declined(0.0, "550 no"), queued())),
+    (
+        "delivered without needless quotes, and to a domain in another case",
+        Law.ACCOUNTED,
+        GOOD,
+        trace(stored(recipient='"user"@X-Y.test'), queued()),
+    ),
     ("all inside TLS", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.MAIL, tls=True))),
     ("EHLO may be in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.EHLO, tls=False))),
     ("450 with 4.4.316", Law.CODE_CLASS, GOOD, trace(deferred(450, "4.4.316"))),
@@ -80,6 +130,12 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         Law.NAMES_SERVER,
         GOOD,
         trace(connected("mx2"), deferred(text="by 198.18.1.1"), Knocked(1.1, "mx1", "198.18.1.1")),
+    ),
+    (
+        "an unseen one named",
+        Law.NAMES_SERVER,
+        AWAY,
+        trace(connected(), deferred(text="mx2.x-y.test"), sealed=False),
     ),
     ("after its lifetime", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(at=100.0))),
     ("at once when permanent", Law.NDR_IN_TIME, GOOD, trace(said(State.RETURNED), ndr(at=2.0))),
@@ -97,7 +153,25 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         GOOD,
         trace(secured(), line(Stage.EHLO, tls=True), line(Stage.MAIL, tls=True)),
     ),
-    ("line ends mended", Law.INTACT, ODD, trace(stored(SENT.replace(b"\r\n", b"\n")))),
+    ("an NDR in ASCII", Law.LEGIBLE, GOOD, trace(ndr())),
+    ("an NDR that declares eight bits", Law.LEGIBLE, GOOD, trace(declared("Gr\u00fc\u00dfe"))),
+    *(
+        (f"mended to {mended!r}", Law.INTACT, ODD, trace(stored(HEAD + mended), sent=STRAYS))
+        for mended in (
+            b"one\ntwo\rthree\0four\r\r\nfive\r\n",
+            b"one\r\ntwo\r\nthree\0four\r\n\r\nfive\r\n",
+            b"one\r\ntwo three four\r\nfive\r\n",
+            b"one two\r\nthreefour\r\n\r\nfive\r\n",
+            b"onetwothree?four\r\nfive\r\n",
+        )
+    ),
+    ("folded", Law.INTACT, FOLDED, trace(stored(LONG.replace(b"xx", b"x\r\n x")), sent=LONG)),
+    ("nothing", Law.INTACT, GOOD, trace(stored(b"Received: by a\r\n"), sent=b"")),
+    ("an empty line", Law.INTACT, GOOD, trace(stored(b"Received: by a\r\n\r\n"), sent=b"")),
+    ("no line end", Law.INTACT, GOOD, trace(stored(b"\r\nbody\r\n"), sent=b"\r\nbody")),
+    ("8BITMIME", Law.OFFERED, GOOD, trace(greeted("8BITMIME"), stored(EIGHT))),
+    ("in small letters", Law.OFFERED, GOOD, trace(greeted("8bitmime"), stored(EIGHT))),
+    ("SMTPUTF8", Law.OFFERED, GOOD, trace(greeted("SMTPUTF8"), named("jörg@x-y.test"))),
     ("nothing strayed", Law.CONFINED, GOOD, trace()),
     ("asked for the MX", Law.CONFINED, GOOD, trace(asked("x-y.test."))),
     ("asked for a smart host's MX", Law.CONFINED, RELAYED, trace(asked("mx1.x-y.test."))),
@@ -115,6 +189,25 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
         Law.ACCOUNTED,
         GOOD,
         trace(stored(acknowledged=False), queued()),
+    ),
+    (
+        "delivered to somebody else",
+        Law.ACCOUNTED,
+        GOOD,
+        trace(stored(recipient=STRANGER), stored()),
+    ),
+    ("queued for somebody else", Law.ACCOUNTED, GOOD, trace(stored(), queued(STRANGER))),
+    (
+        "delivered in another case",
+        Law.ACCOUNTED,
+        GOOD,
+        trace(stored(recipient=RECIPIENT.replace("user", "USER")), queued()),
+    ),
+    (
+        "lost, and another refused",
+        Law.ACCOUNTED,
+        GOOD,
+        trace(Declined(0.0, "550 no", (STRANGER,)), queued()),
     ),
     ("MAIL in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.MAIL, tls=False))),
     ("body in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.DOT, tls=False))),
@@ -135,6 +228,12 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
         GOOD,
         trace(connected(), deferred(text="mx2.x-y.test")),
     ),
+    (
+        "one named that was never called",
+        Law.NAMES_SERVER,
+        AWAY,
+        trace(connected(), deferred(text="mx2.x-y.test")),
+    ),
     ("too early", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(at=50.0))),
     (
         "too early although time was let pass",
@@ -149,6 +248,19 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
     ("cut short", Law.INTACT, GOOD, trace(stored(SENT[:-4]))),
     ("a tail", Law.INTACT, GOOD, trace(stored(SENT + b"-- \r\nad\r\n"))),
     ("text put in front", Law.INTACT, GOOD, trace(stored(b"Hello\r\n" + SENT))),
+    ("a letter lost", Law.INTACT, ODD, trace(stored(HEAD + b"one\r\nto\r\n"), sent=STRAYS)),
+    (
+        "a letter of many lost",
+        Law.INTACT,
+        FOLDED,
+        trace(stored(LONG.replace(b"xx", b"x", 1)), sent=LONG),
+    ),
+    ("text made of nothing", Law.INTACT, GOOD, trace(stored(b"Hello\r\n"), sent=b"")),
+    ("a bare LF", Law.UNAMBIGUOUS, GOOD, trace(stored(wire=b"a\nb\r\n"))),
+    ("a bare CR", Law.UNAMBIGUOUS, GOOD, trace(stored(wire=b"a\rb\r\n"))),
+    ("without 8BITMIME", Law.OFFERED, GOOD, trace(greeted("SIZE"), stored(EIGHT))),
+    ("after HELO", Law.OFFERED, GOOD, trace(greeted(stage=Stage.HELO), stored(EIGHT))),
+    ("without SMTPUTF8", Law.OFFERED, GOOD, trace(greeted("8BITMIME"), named("jörg@x-y.test"))),
     ("asked for a literal's name", Law.CONFINED, LITERAL, trace(asked("mx1.x-y.test.", "A"))),
     ("a lone dot between LF", Law.UNAMBIGUOUS, GOOD, trace(stored(wire=b"a\n.\nb\r\n"))),
     ("a lone dot between CR", Law.UNAMBIGUOUS, GOOD, trace(stored(wire=b"a\r.\rb\r\n"))),
@@ -160,6 +272,12 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
         trace(secured(), line(Stage.MAIL, tls=True)),
     ),
     ("stored for nobody that was sent to", Law.INTACT, GOOD, trace(FOR_ANOTHER)),
+    ("ESC in an NDR", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 \x1b[31m"))),
+    ("CR in an NDR", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 no\rX: y"))),
+    ("UTF-8 undeclared", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 Gr\u00fc\u00dfe"))),
+    ("too long a line", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 " + "x" * 999))),
+    ("ESC declared", Law.LEGIBLE, GOOD, trace(declared("\x1b[31m"))),
+    ("for nobody we know", Law.INTACT, GOOD, trace(misdirected())),
     ("strayed", Law.CONFINED, GOOD, trace(Strayed(1.0, "DNS elsewhere.test MX"))),
     ("past the smart host", Law.CONFINED, RELAYED, trace(asked("x-y.test."))),
 ]
@@ -203,5 +321,7 @@ def test_a_law_with_nothing_to_look_at_says_so() -> None:
     """Not applicable is not the same as kept."""
     holds, _ = check(GOOD, trace())
 
-    for law in (Law.NO_CLEAR_TEXT, Law.CODE_CLASS, Law.NAMES_SERVER, Law.INTACT):
+    for law in (Law.NO_CLEAR_TEXT, Law.CODE_CLASS, Law.NAMES_SERVER, Law.INTACT, Law.OFFERED):
         assert holds[law] is Holds.NOT_APPLICABLE
+    odd = Did(0.6, "mx1", 1, Stage.EHLO, "* sends b'250-mx1'", spoiled=True)
+    assert check(GOOD, trace(odd, stored(EIGHT)))[0][Law.OFFERED] is Holds.NOT_APPLICABLE

@@ -1,5 +1,6 @@
 """Postfix's configuration as it is rendered, and where its adapter looks for Postfix."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,26 @@ def test_places_and_timers() -> None:
     assert main["smtp_data_done_timeout"] == "5s"
     assert main["maximal_queue_lifetime"] == main["bounce_queue_lifetime"] == "10s"
     assert main["queue_run_delay"] == main["maximal_backoff_time"] == "1s"
+
+
+def test_its_own_time_outs_are_left_to_postfix() -> None:
+    """Not one of them is set; all else is."""
+    files = render(Path("/srv/lab"), Path("/srv/lab/ca.pem"), 25, replace(TIMERS, own=True), ())
+    main = parameters(files["main.cf"])
+
+    assert [name for name in main if name.endswith("_timeout")] == []
+    assert main["queue_run_delay"] == "1s"
+
+
+def test_a_route_that_reuses_connections_has_a_service_of_its_own() -> None:
+    """With or without smart hosts; the service's limits are set, and only it has the cache."""
+    files = rendered(
+        replace(route(), reuses=True), replace(route("h.b.test", domain="b"), reuses=True)
+    )
+
+    assert files["transport"] == "a.test kept:a.test\nb.test kept:[h.b.test]\n"
+    assert parameters(files["main.cf"])["kept_destination_recipient_limit"] == "2"
+    assert files["master.cf"].count("connection_cache") == 1
 
 
 @pytest.mark.parametrize(("duration", "text"), [(0.1, "1s"), (3, "3s"), (3.1, "4s")])

@@ -97,6 +97,19 @@ MX = "mx.a.test[198.51.100.24]:25"
         ),
         (
             attempt(
+                MX,
+                "5.5.0",
+                "bounced",
+                "Protocol error: host mx.a.test[198.51.100.24] said: 250 2.1.5 OK "
+                "(in reply to DATA command)",
+            ),
+            State.RETURNED,
+            "5.5.0",
+            "mx.a.test",
+            "198.51.100.24",
+        ),
+        (
+            attempt(
                 "none",
                 "4.4.1",
                 "deferred",
@@ -123,6 +136,13 @@ def test_an_attempt_is_one_report(line: str, state: State, code: str, host: str,
     text = line[line.index("(") + 1 : -1]
     assert (report.state, report.code, report.host, report.ip) == (state, code, host, ip)
     assert (report.recipient, report.queue_id, report.text) == ("u@a.test", "4jYHYf38KLzT1", text)
+
+
+def test_a_line_that_postfix_has_cut_is_a_report() -> None:
+    """Its log has lines of 2 KB; the end of a server's long text is missing then."""
+    said = "host mx.a.test[198.51.100.24] said: 550 5.1.1 " + "x" * 1900
+    (report,) = Maillog().read(attempt(MX, "5.1.1", "bounced", said)[:-1])
+    assert (report.state, report.code, report.text) == (State.RETURNED, "550 5.1.1", said)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class StandIn:
         self.work = work
         self.dns = ("127.0.0.1", 9)
         self.smtp_port = smtp_port
-        self.ca_file = work / "ca.pem"
+        self.ca_file, self.crl_file = work / "ca.pem", work / "crl.pem"
 
     def install(self, tree: Path | None, accounts: Sequence[Account]) -> None:
         """The reference agent needs nothing installed."""

@@ -1,6 +1,7 @@
 """The reference agent's courier against small real servers on loopback."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 import ssl
@@ -19,7 +20,8 @@ from targets.reference.client import stuffed
 from targets.reference.config import Config
 from targets.reference.courier import Courier
 from targets.reference.dial import is_prohibition, kind_of
-from targets.reference.outcome import Failure, Kind, Outcome, Sent, Stage
+from targets.reference.dialect import Dialect
+from targets.reference.outcome import DnsProblem, Failure, Kind, Outcome, Sent, Stage
 from targets.reference.policy import Policy
 from targets.reference.resolver import DnsFailure, Resolver
 from targets.reference.tls import Contexts
@@ -27,7 +29,8 @@ from targets.reference.tls import Contexts
 IP = "127.0.0.31"
 NAME = "mail.contoso.test"
 TIMERS = Timers(dns=0.3, connect=0.3, reply=0.3, lifetime=1, retry=1)
-BODY = b"Subject: dots\r\n\r\n.\r\n..two\r\nlone \x80 octet\r\n.end\r\n"
+BODY = b"Subject: dots\r\n\r\n.\r\n..two\r\nlone \x0b octet\r\n.end\r\n"
+EIGHT_BITS = BODY.replace(b"\x0b", b"\x80")
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -68,11 +71,15 @@ class Peer:
         while line := (await reader.readline()).decode().strip():
             self.lines.append(line)
             verb = line.split()[0].upper()
-            offered = "250-me\r\n250 STARTTLS" if self.certificate is not None else "250 me"
+            offered = "250-me\r\n250 8BITMIME"
+            if self.certificate is not None:
+                offered = "250-me\r\n250-8BITMIME\r\n250 STARTTLS"
             usual = {"EHLO": offered, "DATA": "354 go", "QUIT": "221 bye", "STARTTLS": "220 go"}
+            if verb == "BDAT":
+                self.body = await reader.readexactly(int(line.split()[1]))
             if not self._say(writer, verb, usual.get(verb, "250 2.0.0 fine")):
                 return
-            if verb == "DATA" and "DATA" not in self.replies:
+            if verb == "DATA" and (self.replies.get("DATA") or "354").startswith("354"):
                 self.body = await reader.readuntil(b"\r\n.\r\n")
                 if not self._say(writer, "DOT", "250 2.6.0 stored"):
                     return
@@ -103,6 +110,9 @@ def deliver(
     ca_file: Path = Path("none"),
     recipients: tuple[str, ...] = ("u@d.test",),
     ips: tuple[str, ...] = (IP,),
+    content: bytes = BODY,
+    reuses: bool = False,
+    domain: str = "d.test",
 ) -> dict[str, Outcome]:
     """One attempt against a server; what came of it."""
 
@@ -119,9 +129,10 @@ def deliver(
         port = server.sockets[0].getsockname()[1]
         config = Config(("127.0.0.1", 1), port, str(ca_file), TIMERS)
         courier = Courier(config, Names(ips), Policy(), Contexts(str(ca_file)))
-        route = Route("d.test", (NAME,), setting, tls_domain, 1.0)
+        hosts = () if domain.startswith("[") else (NAME,)
+        route = Route(domain, hosts, setting, tls_domain, 1.0, reuses=reuses)
         async with server:
-            return dict(await courier.deliver("s@home.test", recipients, BODY, route))
+            return dict(await courier.deliver("s@home.test", recipients, content, route))
 
     return asyncio.run(scene())
 
@@ -174,6 +185,68 @@ def test_dots_are_doubled(content: bytes, wire: bytes) -> None:
     assert stuffed(content) == wire
 
 
+OFFERING = {"EHLO": "250-me\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 SMTPUTF8"}
+
+
+@pytest.mark.parametrize(
+    ("recipient", "content", "code"),
+    [
+        ("u@d.test", b"a\nb\r\n", "5.6.11"),
+        ("u@d.test", b"a\rb\r\n", "5.6.11"),
+        ("u@d.test", b"a\r\r\n", "5.6.11"),
+        ("u@d.test", BODY, "5.6.3"),
+        ("j\u00f6rg@d.test", b"a\r\n", "5.6.7"),
+    ],
+)
+def test_what_the_host_does_not_take_is_not_sent(recipient: str, content: bytes, code: str) -> None:
+    peer = Peer({"EHLO": "250 me"})
+    found = failure(deliver(peer, recipients=(recipient,), content=content))
+    assert found.kind is Kind.UNSUITABLE
+    assert found.detail.startswith(code + " ")
+    assert not [line for line in peer.lines if line.startswith("MAIL")]
+
+
+def test_of_several_recipients_only_the_unsuitable_are_left_out() -> None:
+    peer = Peer()
+    outcomes = deliver(peer, recipients=("j\u00f6rg@d.test", "u@d.test"), content=b"a\r\n")
+    assert [isinstance(outcome, Sent) for outcome in outcomes.values()] == [False, True]
+    assert [line for line in peer.lines if line.startswith("RCPT")] == ["RCPT TO:<u@d.test>"]
+
+
+def test_what_the_host_takes_is_announced() -> None:
+    peer = Peer(dict(OFFERING))
+    assert isinstance(deliver(peer, recipients=("j\u00f6rg@d.test",))["j\u00f6rg@d.test"], Sent)
+    assert "MAIL FROM:<s@home.test> SMTPUTF8 BODY=8BITMIME" in peer.lines
+    assert "RCPT TO:<j\u00f6rg@d.test>" in peer.lines
+
+
+def test_bare_line_feeds_go_in_a_chunk_as_they_are() -> None:
+    peer = Peer(dict(OFFERING))
+    assert isinstance(deliver(peer, content=b"a\nb\r\n")["u@d.test"], Sent)
+    assert peer.lines[-1 - ("QUIT" in peer.lines)] == "BDAT 5 LAST"
+    assert peer.body == b"a\nb\r\n"
+
+
+@pytest.mark.parametrize(
+    ("replies", "stage", "kind"),
+    [
+        ({"EHLO": "250 me\r\n250 twice"}, Stage.MAIL, Kind.GARBAGE),
+        ({"RCPT": "250 fine\r\n421 4.3.2 bye"}, Stage.DATA, Kind.REPLY),
+        ({"DATA": "354 go\r\n250 stored"}, Stage.DOT, Kind.GARBAGE),
+    ],
+)
+def test_who_speaks_out_of_turn_is_left(
+    replies: dict[str, str | None], stage: Stage, kind: Kind
+) -> None:
+    assert kinds(deliver(Peer(replies), content=b"a\r\n")) == (stage, kind)
+
+
+def test_a_domain_that_is_an_address_is_where_it_goes() -> None:
+    domain = f"[{IP}]"
+    outcomes = deliver(Peer(), recipients=(f"u@{domain}",), domain=domain)
+    assert isinstance(outcomes[f"u@{domain}"], Sent)
+
+
 @pytest.mark.parametrize(
     ("handler", "stage", "kind"),
     [
@@ -203,8 +276,79 @@ def test_a_failure_says_stage_and_kind(handler: Handler, stage: Stage, kind: Kin
 
 def test_helo_is_said_to_whoever_does_not_know_ehlo() -> None:
     peer = Peer({"EHLO": "500 what"})
-    assert isinstance(deliver(peer)["u@d.test"], Sent)
+    assert isinstance(deliver(peer, content=b"a\r\n")["u@d.test"], Sent)
     assert [line.split()[0] for line in peer.lines[:3]] == ["EHLO", "HELO", "MAIL"]
+
+
+@pytest.mark.parametrize(
+    ("replies", "stage", "kind"),
+    [
+        ({"GREETING": "220 me\r\n250 me"}, Stage.EHLO, Kind.GARBAGE),
+        ({"MAIL": "250 fine\r\n250 fine"}, Stage.RCPT, Kind.GARBAGE),
+        ({"MAIL": "250 fine\r\n421 4.3.2 bye"}, Stage.RCPT, Kind.REPLY),
+        ({"DATA": "354 go\r\n250 stored"}, Stage.DATA, Kind.GARBAGE),
+    ],
+)
+def test_a_reply_before_its_command_is_no_answer(
+    replies: dict[str, str | None], stage: Stage, kind: Kind
+) -> None:
+    assert kinds(deliver(Peer(replies))) == (stage, kind)
+
+
+def test_a_2yz_of_any_kind_is_a_yes() -> None:
+    peer = Peer({"GREETING": "250 hello", "EHLO": "220 hello", "MAIL": "299 yes", "RCPT": "252"})
+    assert isinstance(deliver(peer)["u@d.test"], Sent)
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        ("552 too many recipients", 452),
+        ("552 5.5.3 too many recipients", 452),
+        ("552 5.2.2 mailbox full", 552),
+        ("550 5.5.3 too many recipients", 550),
+    ],
+)
+def test_552_to_rcpt_may_mean_452(reply: str, code: int) -> None:
+    found = failure(deliver(Peer({"RCPT": reply})))
+    assert found.reply is not None
+    assert found.reply.code == code
+    assert Policy().is_permanent(found) is (code >= 500)
+
+
+@pytest.mark.parametrize(
+    ("ehlo", "recipient", "code"),
+    [
+        ("250-me\r\n250-8BITMIME\r\n250 SIZE 10", "u@d.test", "552 5.3.4"),
+        ("250-me\r\n250 SIZE 0", "u@d.test", "550 5.6.3"),
+        ("250-me\r\n250 8BITMIME", "ü@d.test", "550 5.6.7"),
+    ],
+)
+def test_what_a_server_cannot_take_is_not_sent(ehlo: str, recipient: str, code: str) -> None:
+    peer = Peer({"EHLO": ehlo})
+    found = failure(deliver(peer, recipients=(recipient,), content=EIGHT_BITS))
+    assert (found.stage, found.kind) == (Stage.MAIL, Kind.UNSUITABLE)
+    assert str(found.reply).startswith(code)
+    assert Policy().is_permanent(found)
+    assert not [line for line in peer.lines if line.startswith("MAIL")]
+
+
+def test_mail_says_what_it_needs() -> None:
+    peer = Peer({"EHLO": "250-me\r\n250-8BITMIME\r\n250 SMTPUTF8"})
+    deliver(peer, recipients=("ü@d.test",), content=EIGHT_BITS)
+    assert "MAIL FROM:<s@home.test> BODY=8BITMIME SMTPUTF8" in peer.lines
+    assert b"lone \x80 octet" in peer.body
+
+
+@pytest.mark.parametrize("code", ["000", "199", "650", "999"])
+def test_a_code_that_smtp_has_not_is_fatal(code: str) -> None:
+    found = failure(deliver(Peer({"RCPT": f"{code} what"})))
+    assert found.kind is Kind.GARBAGE
+    assert Policy().is_permanent(found)
+    said = Dialect().returned(found)
+    assert said.diagnostic == f"550 5.5.0 SMTP protocol violation: the server said {code} what"
+    early = failure(deliver(Peer({"GREETING": f"{code} what"})))
+    assert not Policy().is_permanent(early)
 
 
 def test_each_recipient_has_its_own_outcome() -> None:
@@ -223,10 +367,55 @@ def test_a_closed_port_is_refused_and_the_next_address_tried() -> None:
     assert isinstance(deliver(Peer(), ips=("127.0.0.32", IP))["u@d.test"], Sent)
 
 
-def test_a_refused_recipient_is_not_shopped_around() -> None:
-    peer = Peer({"RCPT": "450 later"})
-    assert kinds(deliver(peer, ips=(IP, IP))) == (Stage.RCPT, Kind.REPLY)
-    assert peer.connections == 1
+@pytest.mark.parametrize(
+    ("replies", "connections"),
+    [
+        ({"MAIL": "550 no"}, 1),
+        ({"RCPT": "550 no"}, 1),
+        ({"DOT": "554 no"}, 1),
+        ({"DOT": None}, 1),
+        ({"MAIL": "450 later"}, 2),
+        ({"RCPT": "450 later"}, 2),
+        ({"DATA": None}, 2),
+        ({"DOT": "452 later"}, 2),
+    ],
+)
+def test_only_what_may_pass_is_taken_to_the_next_address(
+    replies: dict[str, str | None], connections: int
+) -> None:
+    """A refusal is not shopped around, and mail that a host may have is not sent twice."""
+    peer = Peer(replies)
+    failure(deliver(peer, ips=(IP, IP)))
+    assert peer.connections == connections
+
+
+def test_who_was_taken_is_not_sent_to_the_next_address() -> None:
+    class Greylist(Peer):
+        def _say(self, writer: asyncio.StreamWriter, verb: str, usual: str) -> bool:
+            early = verb == "RCPT" and "<b@" in self.lines[-1] and self.connections == 1
+            return super()._say(writer, verb, "450 4.7.1 later" if early else usual)
+
+    peer = Greylist()
+    outcomes = deliver(peer, recipients=("a@d.test", "b@d.test"), ips=(IP, IP))
+    assert all(isinstance(outcome, Sent) for outcome in outcomes.values())
+    asked = [line.partition("<")[2][:1] for line in peer.lines if line.startswith("RCPT")]
+    assert asked == ["a", "b", "b"]
+
+
+def test_a_name_without_address_does_not_hide_what_a_server_did() -> None:
+    class Lost(Names):
+        async def addresses(self, name: str) -> tuple[str, ...] | DnsFailure:
+            return DnsFailure(name, DnsProblem.NONEXISTENT) if name == "lost.test" else self.ips
+
+    async def scene(*smart_hosts: str) -> Failure:
+        config = Config(("127.0.0.1", 1), 1, "none", TIMERS)
+        courier = Courier(config, Lost(), Policy(), Contexts("none"))
+        route = Route("d.test", smart_hosts, Tls.NONE, NAME, 1.0)
+        return failure(dict(await courier.deliver("s@home.test", ("u@d.test",), BODY, route)))
+
+    assert asyncio.run(scene(NAME, "lost.test")).kind is Kind.REFUSED
+    assert asyncio.run(scene("lost.test", NAME)).kind is Kind.REFUSED
+    assert asyncio.run(scene("lost.test")).kind is Kind.DNS
 
 
 def test_without_starttls_mail_leaves_in_clear_only_where_it_may() -> None:
@@ -320,6 +509,59 @@ def test_a_refused_starttls_ends_in_clear_on_the_same_session(certificates: Cert
     assert peer.connections == 1
     strict = Peer({"STARTTLS": "454 no"}, certificates.leaf())
     assert kinds(deliver(strict, setting=Tls.ENCRYPT)) == (Stage.STARTTLS, Kind.TLS_REFUSED)
+
+
+def test_any_2yz_starts_tls(certificates: Certificates) -> None:
+    class Odd(Peer):
+        def _say(self, writer: asyncio.StreamWriter, verb: str, usual: str) -> bool:
+            return super()._say(writer, verb, "250 go" if verb == "STARTTLS" else usual)
+
+    peer = Odd(certificate=certificates.leaf())
+    assert isinstance(deliver(peer, setting=Tls.ENCRYPT)["u@d.test"], Sent)
+
+
+def test_after_a_421_to_starttls_the_session_is_over(certificates: Certificates) -> None:
+    peer = Peer({"STARTTLS": "421 going down"}, certificates.leaf())
+    assert isinstance(deliver(peer)["u@d.test"], Sent)
+    assert peer.connections == 2
+
+
+def test_replies_put_behind_the_220_are_void(certificates: Certificates) -> None:
+    class Injected(Peer):
+        def _say(self, writer: asyncio.StreamWriter, verb: str, usual: str) -> bool:
+            more = "\r\n250 SIZE 1\r\n550 no" if verb == "STARTTLS" else ""
+            return super()._say(writer, verb, usual + more)
+
+    peer = Injected(certificate=certificates.leaf())
+    assert isinstance(deliver(peer, setting=Tls.ENCRYPT)["u@d.test"], Sent)
+
+
+def test_a_refusal_after_the_handshake_is_one_of_the_handshake(
+    certificates: Certificates,
+) -> None:
+    class Demanding(Peer):
+        async def _start_tls(self, writer: asyncio.StreamWriter) -> None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificates.leaf().configure_cert(context)
+            context.load_verify_locations(certificates.file)
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            loop = asyncio.get_running_loop()
+            plain = writer.get_extra_info("socket").dup()
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            await loop.run_in_executor(None, _refuse, context, plain)
+
+    peer = Demanding(certificate=certificates.leaf())
+    found = failure(deliver(peer, setting=Tls.ENCRYPT))
+    assert (found.stage, found.kind) == (Stage.HANDSHAKE, Kind.TLS_FAILED)
+    assert "certificate required" in found.detail.lower().replace("_", " ")
+
+
+def _refuse(context: ssl.SSLContext, plain: socket.socket) -> None:
+    """Shake hands on a blocking socket, so that OpenSSL's alert is sent."""
+    plain.setblocking(True)
+    with contextlib.suppress(ssl.SSLError), plain:
+        context.wrap_socket(plain, server_side=True).close()
 
 
 @pytest.mark.parametrize(

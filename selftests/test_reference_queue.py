@@ -3,13 +3,14 @@
 import asyncio
 import email
 import email.policy
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
 
-from model.ndr import read_notices
+from model.ndr import read_notices, unreadable
 from model.report import Report, State
 from model.timers import Timers
 from model.tls import Tls
@@ -20,7 +21,8 @@ from targets.reference.config import Config, from_json
 from targets.reference.dialect import Dialect
 from targets.reference.ndr import Lost, Writer
 from targets.reference.outcome import Failure, Kind, Outcome, Outcomes, Reply, Sent, Server, Stage
-from targets.reference.queue import Message, by_domain
+from targets.reference.policy import Policy
+from targets.reference.queue import AT_ONCE, Fate, Message, Queue, by_domain
 
 HOUR = 3600.0
 SERVER = Server("mx.d.test", "127.0.0.9", 25)
@@ -159,6 +161,38 @@ def test_an_order_makes_an_attempt_now_and_none_for_a_message_that_is_gone() -> 
     assert bench.states() == [State.DEFERRED, State.DELIVERED]
 
 
+def test_only_so_many_are_attempted_at_once_for_a_domain() -> None:
+    """The others follow; another domain does not wait for them."""
+    under_way: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+
+    async def attempt(message: Message, domain: str, recipients: Sequence[str]) -> Outcomes:
+        under_way[domain] += 1
+        most[domain] = max(most[domain], under_way[domain])
+        await asyncio.sleep(0)
+        under_way[domain] -= 1
+        return dict.fromkeys(recipients, SENT)
+
+    class Deaf:
+        def told(self, message: Message, fates: Sequence[Fate]) -> None:
+            """Nobody asks."""
+
+    async def scene(bench: Bench) -> None:
+        queue = Queue(bench.clock, Policy(), attempt, Deaf())
+        for number in range(2 * AT_ONCE):
+            recipients = (f"u{number}@d.test", "u@e.test")
+            arrived = datetime(2026, 11, 25, tzinfo=UTC)
+            queue.add(
+                Message(str(number), "", recipients, CONTENT, 0.0, arrived), lambda domain: HOUR
+            )
+        for _ in range(10 * AT_ONCE):
+            await asyncio.sleep(0)
+        assert not queue.waiting()
+
+    run(lambda _: SENT, scene)
+    assert most == {"d.test": AT_ONCE, "e.test": AT_ONCE}
+
+
 def test_the_schedule_follows_the_clock() -> None:
     async def scene(bench: Bench) -> None:
         bench.agent.submit("s@home.test", ["u@d.test"], CONTENT)
@@ -233,3 +267,30 @@ def test_the_fields_of_an_ndr() -> None:
         "connection reset(SuspiciousRemoteServerError)'" in people
     )
     assert "3/20/2019 11:05:09 AM - Server at mx.d.test (127.0.0.9) returned '450 4.4.318" in people
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5.1.1 Empf\u00e4nger unbekannt \ufffd",
+        "5.1.1 \x1b[31mred\x07 \x00 \x7f",
+        "5.1.1 No\rSubject: owned\r\n\r\nAction: delivered",
+        "5.1.1 " + "x" * 8000,
+        "5.1.1 " + "word " * 1600,
+        "5.1.1 one\n--b\ntwo\n\nStatus: 2.0.0",
+    ],
+)
+def test_an_ndr_is_legible_whatever_the_server_said(text: str) -> None:
+    now = datetime(2019, 3, 20, 13, 5, 9, tzinfo=UTC)
+    recipient = "j\u00fcrgen@d.test"
+    message = Message("Q1", "s@home.test", (recipient,), CONTENT, 0.0, now)
+    refused = Failure(Stage.RCPT, Kind.REPLY, SERVER, Reply(550, text))
+    final = Dialect().returned(refused)
+    content = Writer("out.test").write(
+        message, [Lost(recipient, final, final, refused, now)], now, "N1"
+    )
+
+    assert unreadable(content) == []
+    (notice,) = read_notices(content)
+    assert (notice.recipient, notice.action, notice.status) == (recipient, "failed", "5.1.1")
+    assert notice.diagnostic.startswith("smtp;550 5.1.1 ")

@@ -27,7 +27,7 @@ from pathlib import Path
 from lab.room import Account
 from lab.sealed import seal
 from model.timers import Timers
-room = seal(Path("/run/mailflow-test"), b"the authority", Timers(1.5, 3, 3, 60, 60))
+room = seal(Path("/run/mailflow-test"), b"the authority", Timers(1.5, 3, 3, 60, 60), b"the lists")
 """
 
 
@@ -103,7 +103,7 @@ print(json.dumps({
     "closed": refused("198.18.0.1")[0],
     "resolv": Path("/etc/resolv.conf").read_text(),
     "names": [socket.gethostname(), socket.gethostbyname("agent.test")],
-    "ca": room.ca_file.read_text(),
+    "ca": [room.ca_file.read_text(), room.crl_file.read_text()],
     "empty": [os.listdir(d) for d in ("/var/spool", "/var/lib")],
 }))""")
     assert seen["bound"] == [True] * 4
@@ -113,7 +113,7 @@ print(json.dumps({
     assert seen["closed"] == "Connection refused"
     assert seen["resolv"] == "nameserver 127.0.0.53\noptions timeout:2 attempts:1\n"
     assert seen["names"] == ["agent.test", "127.0.0.1"]
-    assert seen["ca"] == "the authority"
+    assert seen["ca"] == ["the authority", "the lists"]
 
 
 def test_a_sealed_room_has_ipv6_where_the_kernel_has(sealable: bool) -> None:
@@ -291,12 +291,13 @@ def test_an_open_room_installs_nothing(open_room: OpenRoom) -> None:
 
 def test_closing_an_open_room_ends_what_it_spawned() -> None:
     """The process is gone, and so is the work directory."""
-    room = OpenRoom(b"the authority")
+    room = OpenRoom(b"the authority", crl_pem=b"the lists")
     process = room.spawn(["sh", "-c", "echo $WORD; exec sleep 1000"], env={"WORD": "here"})
     assert process.stdout is not None
     with process.stdout as said:
         assert said.readline() == b"here\n"
         assert room.ca_file.read_bytes() == b"the authority"
+        assert room.crl_file.read_bytes() == b"the lists"
         room.close()
         assert said.read() == b""
     assert process.returncode == -signal.SIGKILL

@@ -27,6 +27,8 @@ SPOILED = {
     "no note": (("scenarios", 0), "note", ...),
     "a code that is text": (("scenarios", 0, "report"), "code", "250"),
     "an unknown state": (("scenarios", 0, "report"), "state", "lost"),
+    "no copies": (("scenarios", 0), "copies", ...),
+    "a wait without an end": (("scenarios", 0), "waits", [{"stage": "mail", "minimum": 300}]),
     "a law neither kept nor broken": (LAWS, "accounted", True),
 }
 """Where something is put, under which key, and what; an ellipsis takes it away."""

@@ -1,12 +1,13 @@
 """A witness for tests of the fakes: it keeps what it is told."""
 
 import asyncio
+from collections.abc import Callable
 
 from model.events import Event
 
 
 class Notebook:
-    """Keeps events in order; `told` waits for one of a kind."""
+    """Keeps events in order; `told` and `until` wait for them."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -28,10 +29,12 @@ class Notebook:
 
     async def told(self, kind: type[Event], deadline: float = 5.0) -> Event:
         """The first event of a kind, waiting for it at most `deadline` seconds."""
+        await self.until(lambda: any(isinstance(event, kind) for event in self.events), deadline)
+        return next(event for event in self.events if isinstance(event, kind))
+
+    async def until(self, wanted: Callable[[], bool], deadline: float = 5.0) -> None:
+        """Wait at most `deadline` seconds until something that has been seen makes it true."""
         async with asyncio.timeout(deadline):
-            while True:
-                for event in self.events:
-                    if isinstance(event, kind):
-                        return event
+            while not wanted():
                 self._changed.clear()
                 await self._changed.wait()

@@ -29,10 +29,14 @@ def scenario(**difference: object) -> Scenario:
 
 
 def trace(
-    *events: Event, place: Placement = PLACE, lifetime: float = 100.0, sealed: bool = True
+    *events: Event,
+    place: Placement = PLACE,
+    lifetime: float = 100.0,
+    sealed: bool = True,
+    sent: bytes = SENT,
 ) -> Trace:
     """A trace of these events, submitted at second 0."""
-    return Trace("x.y", place, {RECIPIENT: SENT}, lifetime, sealed, (Submitted(0.0, "Q1"), *events))
+    return Trace("x.y", place, {RECIPIENT: sent}, lifetime, sealed, (Submitted(0.0, "Q1"), *events))
 
 
 def deferred(smtp: int = 450, enhanced: str = "4.4.316", text: str = "mx1.x-y.test") -> Reported:
@@ -51,9 +55,10 @@ def stored(
     tls: bool = True,
     acknowledged: bool = True,
     wire: bytes = b"",
+    recipient: str = RECIPIENT,
 ) -> Accepted:
     """A host has the message."""
-    return Accepted(1.0, host, 1, SENDER, (RECIPIENT,), content, tls, acknowledged, wire)
+    return Accepted(1.0, host, 1, SENDER, (recipient,), content, tls, acknowledged, wire)
 
 
 def connected(host: str = "mx1") -> Connected:

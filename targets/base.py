@@ -10,6 +10,7 @@ States: made -> started -> stopped. Only the lab moves an adapter from one to th
 What holds always: an adapter judges nothing, and it reports only what the agent itself said.
 """
 
+import contextlib
 import importlib
 import smtplib
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,11 @@ from lab.room import Room, Unavailable
 from model.report import Report
 from model.timers import Timers
 from model.tls import Tls
+
+BATCH = 2
+"""Recipients of one copy on a route that reuses connections."""
+CLOSING = 221
+"""The reply to QUIT."""
 
 
 class NotTaken(Exception):
@@ -39,6 +45,10 @@ class Capability(StrEnum):
     """Has a clock that can be moved; otherwise lifetimes are shortened."""
     LIFETIME_PER_ROUTE = "lifetime-per-route"
     """Keeps mail of different routes for different times."""
+    REUSES_CONNECTIONS = "reuses-connections"
+    """Sends mail in small batches over one connection, and does so on chosen routes only."""
+    CHECKS_REVOCATION = "checks-revocation"
+    """Looks whether a certificate has been revoked, where it checks the chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,9 @@ class Route:
 
     `smart_hosts` are host names, or addresses in brackets; none: by MX. `tls_domain` is the name
     to look for in the certificate under Tls.DOMAIN. `lifetime` is in seconds of the agent's clock.
-    `enabled` is the connector's switch; what is left of one that is off is `in_force`.
+    `enabled` is the connector's switch; what is left of one that is off is `in_force`. Where it
+    `reuses` connections, a message goes to at most BATCH recipients at a time, and its next copy
+    over the same connection as long as that holds.
     """
 
     domain: str
@@ -56,6 +68,7 @@ class Route:
     tls_domain: str
     lifetime: float
     enabled: bool = True
+    reuses: bool = False
 
     @property
     def in_force(self) -> "Route":
@@ -111,8 +124,8 @@ class Target(Protocol):
     def queue(self) -> Sequence[InQueue]:
         """What waits in the queue now."""
 
-    def retry(self, queue_id: str) -> None:
-        """Make the agent try this message again now, as its administrator would."""
+    def retry(self, *queue_ids: str) -> None:
+        """Make the agent try these messages again now, as its administrator would."""
 
     def pass_time(self, seconds: float) -> None:
         """Let the agent's clock run ahead (capability PASS_TIME) and wait for nothing."""
@@ -164,18 +177,41 @@ def submit_by_smtp(host: str, port: int, envelope: Envelope, timeout: float) -> 
     """Hand a message in over SMTP, for agents whose door is a port; the text after the 250.
 
     The content goes over the wire as it is, its dots doubled after CRLF (RFC 5321 section 4.5.2)
-    and nowhere else; smtplib's own `data` would mend its line ends. Raises NotTaken, OSError.
+    and nowhere else; smtplib's own `data` would mend its line ends. A door that sees the end of
+    the message before its end takes the rest for commands: what it says of them is waited for, so
+    that all that it makes of the message has been made. Raises NotTaken, OSError.
     """
-    with smtplib.SMTP(host, port, local_hostname="submitter.test", timeout=timeout) as client:
+    client = smtplib.SMTP(host, port, local_hostname="submitter.test", timeout=timeout)
+    try:
         client.command_encoding = "utf-8"
         client.ehlo_or_helo_if_needed()
-        odd = not all(address.isascii() for address in (envelope.sender, *envelope.recipients))
-        _heed(client.mail(envelope.sender, ["SMTPUTF8", "BODY=8BITMIME"] if odd else []))
+        _heed(client.mail(envelope.sender, _parameters(client, envelope)))
         for recipient in envelope.recipients:
             _heed(client.docmd(f"RCPT TO:<{recipient}>"))
         _heed(client.docmd("DATA"), 354)
         client.send(on_the_wire(envelope.content))
-        return _heed(client.getreply())
+        answer = client.getreply()
+        _leave(client)
+        return _heed(answer)
+    finally:
+        client.close()
+
+
+def _parameters(client: smtplib.SMTP, envelope: Envelope) -> list[str]:
+    """What MAIL must announce: the eighth bit in addresses (RFC 6531) and content (RFC 6152)."""
+    odd = not all(address.isascii() for address in (envelope.sender, *envelope.recipients))
+    if odd and not client.has_extn("SMTPUTF8"):
+        raise NotTaken("it does not offer SMTPUTF8")
+    eight = client.has_extn("8BITMIME") and (odd or not envelope.content.isascii())
+    return ["SMTPUTF8"] * odd + ["BODY=8BITMIME"] * eight
+
+
+def _leave(client: smtplib.SMTP) -> None:
+    """Say QUIT, and hear everything up to its 221."""
+    with contextlib.suppress(OSError):  # smtplib's errors are, too
+        client.putcmd("quit")
+        while client.getreply()[0] != CLOSING:
+            continue
 
 
 def on_the_wire(content: bytes) -> bytes:

@@ -1,10 +1,13 @@
-"""Prints which scenarios and which laws catch which mutant, as a table in Markdown."""
+"""Prints which scenarios and laws catch which mutant, and which mutants each scenario catches.
+
+Two tables in Markdown; names on the command line are those of the mutants to hunt.
+"""
 
 import sys
 
-from selftests.mutants.hunt import REFERENCE, Caught, complaints, hunt_all, sealed_room
+from selftests.mutants.hunt import REFERENCE, Caught, catches, complaints, hunt_all, sealed_room
 from selftests.mutants.known import MUTANTS
-from selftests.mutants.mutant import Mutant
+from selftests.mutants.mutant import Mutant, words
 
 MANY = 6
 """More scenarios than these are counted instead of listed."""
@@ -17,14 +20,20 @@ def main() -> int:
     hunts = hunt_all([m for m in wanted if sealed or not m.needs_sealed], sealed)
     say = sys.stdout.write
     say("| mutant | what it does | caught by | laws broken |\n|---|---|---|---|\n")
+    found = {}
     wrong = [f"{REFERENCE}: {name} objects" for name in hunts[REFERENCE].result()]
     for mutant in wanted:
         if mutant.name not in hunts:
             say(f"| {mutant.name} | {mutant.wrong} | (needs the sealed room) | |\n")
             continue
         caught = hunts[mutant.name].result()
+        found[mutant.name] = caught
         say(row(mutant, caught))
         wrong += [f"{mutant.name}: {sentence}" for sentence in complaints(mutant, caught, sealed)]
+    say("\n| scenario | mutants that it catches |\n|---|---|\n")
+    for scenario, names in catches(found).items():
+        if names or not sys.argv[1:]:
+            say(f"| {scenario} | {', '.join(names) or 'none'} |\n")
     say("".join(f"\n{sentence}" for sentence in wrong) + ("\n" if wrong else ""))
     return int(bool(wrong))
 
@@ -37,7 +46,7 @@ def row(mutant: Mutant, caught: Caught) -> str:
 
 
 def _counted(mutant: Mutant, caught: Caught) -> str:
-    globs = ", ".join(f"`{glob}`" for glob in mutant.caught_by)
+    globs = ", ".join(map(words, mutant.caught_by))
     return f"{len(caught)} scenarios: {globs}"
 
 

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from model.failure import Failure as Cause
 from model.report import Report
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
+from selftests.mutants.where import expires, fails, fails_by, fails_for, is_recorded
 from targets.reference import dialect
 from targets.reference.agent import Agent, Parts
 from targets.reference.dialect import Dialect, Entry, Statement
@@ -106,35 +108,14 @@ class NamesTheDomain(Agent):
         return replace(super().report(message, fate), host=domain.host, ip="", text=text)
 
 
-REFUSED = (
-    "connect.refused",
-    "connect.refused.decommissioned",
-    "connect.refused.all-addresses",
-    "dns.stale-address.recovers",
-    "expiry.connection-refused",
-    "expiry.after-*-hours",
-    "expiry.null-sender",
-)
-"""Where the last failure is a RST."""
-NAMED = (
-    "connect.*",
-    "greeting.*",
-    "tls.*.under-[ecd]*",
-    "certificate.*.under-[cd]*",
-    "session.*",
-    "reply.*",
-    "expiry.*",
-    "dns.stale-address.recovers",
-)
-
 MUTANTS = (
-    Mutant(RefusedIsCannotConnect, REFUSED),
-    Mutant(Swapped, (*REFUSED, "connect.silent*", "expiry.connection-timed-out")),
-    Mutant(HangIsTimeout, ("session.*.hang",)),
-    Mutant(HandshakeIsCertificate, ("tls.no-common-version.under-*", "tls.garbage.under-encrypt")),
-    Mutant(ClassFive, ("dns.*", *NAMED), Law.CODE_CLASS),
-    Mutant(NoTwin, ("expiry.*",)),
-    Mutant(OwnWords, ("reply.*", "expiry.peer-reply"), Law.CODE_CLASS),
-    Mutant(Nameless, NAMED, Law.NAMES_SERVER),
-    Mutant(NamesTheDomain, NAMED, Law.NAMES_SERVER),
+    Mutant(RefusedIsCannotConnect, (fails_by(Cause.CONNECTION_REFUSED),)),
+    Mutant(Swapped, (fails_by(Cause.CONNECTION_REFUSED, Cause.CONNECTION_TIMED_OUT),)),
+    Mutant(HangIsTimeout, (fails_for("hang"),)),
+    Mutant(HandshakeIsCertificate, (fails_for("handshake-failed"),)),
+    Mutant(ClassFive, (fails, is_recorded), Law.CODE_CLASS),
+    Mutant(NoTwin, (expires,)),
+    Mutant(OwnWords, (fails_by(Cause.PEER_REPLY),), Law.CODE_CLASS),
+    Mutant(Nameless, (fails, is_recorded), Law.NAMES_SERVER),
+    Mutant(NamesTheDomain, (fails, is_recorded), Law.NAMES_SERVER),
 )

@@ -3,8 +3,17 @@
 import math
 from collections.abc import Sequence
 
+from model.failure import Failure as Cause
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
+from selftests.mutants.where import (
+    arrives,
+    expires,
+    fails_by,
+    is_kept,
+    is_recorded,
+    is_refused_for_good,
+)
 from targets.base import Route
 from targets.reference.agent import Agent, Parts
 from targets.reference.client import Session
@@ -189,58 +198,23 @@ class Unstuffed(Agent):
     parts = Parts(courier=_UnstuffedCourier)
 
 
-DELIVERED = (
-    "control.*",
-    "dns.mx.servfail-once",
-    "dns.mx.truncated",
-    "dns.mx.slow",
-    "dns.smart-host.literal",
-    "dns.stale-*.recovers",
-    "connect.connector-off",
-    "connect.*.first-*",
-    "greeting.421.first-mx",
-    "tls.valid.*",
-    "tls.*.under-none",
-    "certificate.*.under-none",
-    "certificate.*.under-encrypt",
-    "certificate.wrong-name.under-certificate",
-    "certificate.cn-only.under-domain",
-    "certificate.expired.first-smart-host",
-    "session.dot.kept",
-    "session.mail.closed-once",
-    "reply.rcpt.451-once",
-    "reply.dot.451-twice",
-)
-"""Wherever mail arrives in the end."""
-
-TRANSIENT = (
-    "dns.*",
-    "connect.*",
-    "greeting.*",
-    "tls.*.under-[ecd]*",
-    "certificate.*.under-[cd]*",
-    "session.*",
-    "reply.*.45*",
-    "expiry.*",
-)
-
 MUTANTS = (
-    Mutant(BouncesAtOnce, TRANSIENT, Law.CODE_CLASS),
-    Mutant(DnsIsFinal, ("dns.*", "expiry.dns-query-failed"), Law.CODE_CLASS),
-    Mutant(FourIsFinal, ("reply.*.45*", "expiry.peer-reply"), Law.CODE_CLASS),
-    Mutant(FivePasses, ("reply.rcpt.550*",), Law.CODE_CLASS),
-    Mutant(NeverRetries, ("expiry.*",), needs_sealed=True),
-    Mutant(CutIsSent, ("session.dot.*", "session.body.*", "session.inspected.body"), Law.ACCOUNTED),
-    Mutant(RefusalIsSent, ("reply.dot.*", "reply.data.*"), Law.ACCOUNTED),
-    Mutant(DeliversTwice, DELIVERED, Law.ACCOUNTED),
+    Mutant(BouncesAtOnce, (is_kept,), Law.CODE_CLASS),
+    Mutant(DnsIsFinal, (fails_by(Cause.DNS_QUERY_FAILED),), Law.CODE_CLASS),
+    Mutant(FourIsFinal, (fails_by(Cause.PEER_REPLY),), Law.CODE_CLASS),
+    Mutant(FivePasses, (is_refused_for_good,), Law.CODE_CLASS),
+    Mutant(NeverRetries, (expires,), needs_sealed=True),
+    Mutant(CutIsSent, (fails_by(Cause.CLOSED_ABRUPTLY), is_recorded), Law.ACCOUNTED),
+    Mutant(RefusalIsSent, (fails_by(Cause.PEER_REPLY),), Law.ACCOUNTED),
+    Mutant(DeliversTwice, (arrives, is_recorded), Law.ACCOUNTED),
     # Not through the chapter expiry: what has been dropped never expires, and that is waited for.
     Mutant(
         Forgets421,
-        ("greeting.421", "greeting.421.smart-host", "greeting.554"),
+        (fails_by(Cause.CANNOT_CONNECT), fails_by(Cause.CLOSED_ABRUPTLY)),
         Law.ACCOUNTED,
         scope=("control.*", "greeting.*", "reply.*"),
     ),
-    Mutant(Footer, DELIVERED, Law.INTACT),
-    Mutant(LosesHeader, DELIVERED, Law.INTACT),
-    Mutant(Unstuffed, DELIVERED, Law.INTACT),
+    Mutant(Footer, (arrives, is_recorded), Law.INTACT),
+    Mutant(LosesHeader, (arrives, is_recorded), Law.INTACT),
+    Mutant(Unstuffed, (arrives, is_recorded), Law.INTACT),
 )

@@ -1,5 +1,133 @@
 """Mutants that the chapter connect is there for."""
 
-from selftests.mutants.mutant import Mutant
+import asyncio
+from dataclasses import replace
+from functools import partial
 
-MUTANTS: tuple[Mutant, ...] = ()
+from model.report import Report
+from selftests.mutants.codes import _Mistaken
+from selftests.mutants.mutant import Mutant
+from targets.reference.agent import Agent, Parts
+from targets.reference.client import Session, Wire
+from targets.reference.courier import Courier
+from targets.reference.outcome import Broken, Failure, Kind, Reply, Server, Stage
+from targets.reference.queue import Fate, Message
+
+SCOPE = ("control.*", "connect.*")
+
+
+class NetIsRefused(Agent):
+    """Says 4.4.316, as for a RST, when a router says that the net cannot be reached."""
+
+    parts = Parts(dialect=partial(_Mistaken, {Kind.NET_UNREACHABLE: Kind.REFUSED}))
+
+
+class FirstErrorForEver(Agent):
+    """Reports what the first attempt met, whatever later ones meet."""
+
+    def report(self, message: Message, fate: Fate) -> Report:
+        """The report, with the oldest failure in place of the newest."""
+        kept = self.__dict__.setdefault("first", {})
+        if isinstance(fate.outcome, Failure):
+            fate = replace(fate, outcome=kept.setdefault(fate.recipient, fate.outcome))
+        return super().report(message, fate)
+
+
+class _InAHurry(Session):
+    async def open(self) -> None:
+        timers = self._timers
+        self._timers = replace(timers, reply=0.4 * timers.reply)
+        try:
+            await super().open()
+        finally:
+            self._timers = timers
+
+
+class _InAHurryCourier(Courier):
+    session = _InAHurry
+
+
+class InAHurry(Agent):
+    """Waits for the greeting two fifths of the time that it should."""
+
+    parts = Parts(courier=_InAHurryCourier)
+
+
+class _Prodding(Session):
+    async def open(self) -> None:
+        loop = asyncio.get_running_loop()
+        prod = loop.call_later(0.85 * self._timers.reply, self._prod)
+        try:
+            await super().open()
+        finally:
+            prod.cancel()
+
+    def _prod(self) -> None:
+        if isinstance(self._wire.transport, asyncio.WriteTransport):
+            self._wire.transport.write(b"EHLO outbound.reference.test\r\n")
+
+
+class _ProddingCourier(Courier):
+    session = _Prodding
+
+
+class SpeaksFirst(Agent):
+    """Says EHLO without having been greeted, when the greeting is long in coming."""
+
+    parts = Parts(courier=_ProddingCourier)
+
+
+class _Insisting(Session):
+    async def open(self) -> None:
+        for _ in range(3):
+            try:
+                return await super().open()
+            except Broken as broken:
+                if broken.failure.kind is not Kind.REPLY:
+                    raise
+                self.abort()
+                self._wire = Wire(asyncio.get_running_loop())
+        return await super().open()
+
+
+class _InsistingCourier(Courier):
+    session = _Insisting
+
+
+class Insists(Agent):
+    """Connects again at once when it has been told that there are too many connections."""
+
+    parts = Parts(courier=_InsistingCourier)
+
+
+class _TooBusyIsFinal(Courier):
+    async def _converse(self, server: Server, *rest: object) -> dict[str, object]:  # type: ignore[override]
+        try:
+            return await super()._converse(server, *rest)  # type: ignore[arg-type,return-value]
+        except Broken as broken:
+            failure = broken.failure
+            if failure.stage is Stage.GREETING and failure.kind is Kind.REPLY:
+                said = Reply(550, "5.7.0 " + str(failure.reply))
+                raise Broken(replace(failure, stage=Stage.MAIL, reply=said)) from None
+            raise
+
+
+class TooBusyIsFinal(Agent):
+    """Returns the mail that a quota has turned away."""
+
+    parts = Parts(courier=_TooBusyIsFinal)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(NetIsRefused, ("connect.net-unreachable*",), scope=SCOPE, needs_sealed=True),
+    Mutant(FirstErrorForEver, ("connect.*.then-*",), scope=SCOPE),
+    # Only where greetings are not late for another reason.
+    Mutant(InAHurry, ("connect.banner.trickled",), scope=("control.*", "connect.banner.*")),
+    Mutant(
+        SpeaksFirst,
+        ("connect.wrong-service.http", "connect.banner.trickled-to-a-stop"),
+        scope=SCOPE,
+    ),
+    Mutant(Insists, ("connect.quota.*",), scope=SCOPE),
+    Mutant(TooBusyIsFinal, ("connect.quota.*",), scope=SCOPE),
+)

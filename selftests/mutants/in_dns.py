@@ -55,7 +55,7 @@ class _Orderly(Resolver):
         return tuple(sorted(records, key=lambda r: (r.preference, r.host)))
 
 
-class NeverShuffles(Agent):
+class FirstOfEquals(Agent):
     """Takes MX hosts of equal preference by the alphabet."""
 
     parts = Parts(resolver=_Orderly)
@@ -133,7 +133,7 @@ CHAPTER = ("control.*", "dns.*")
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(TrustsGlue, ("dns.mx.false-glue",), scope=CHAPTER),
     Mutant(SignedPreference, ("dns.mx.preference-65535",), scope=CHAPTER),
-    Mutant(NeverShuffles, ("dns.mx.equal",), scope=CHAPTER),
+    Mutant(FirstOfEquals, ("dns.mx.equal",), scope=CHAPTER),
     Mutant(Unchecked, ("dns.*.bogus",), scope=CHAPTER),
     Mutant(
         FallsBackToAddress,

@@ -1,5 +1,199 @@
 """Mutants that the chapter hosts is there for."""
 
-from selftests.mutants.mutant import Mutant
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, ClassVar
 
-MUTANTS: tuple[Mutant, ...] = ()
+from model.verdict import Law
+from selftests.mutants.mutant import Mutant
+from targets.base import Route
+from targets.reference.agent import Agent, Parts
+from targets.reference.courier import Courier
+from targets.reference.outcome import Failure, Kind, Outcome, Server
+from targets.reference.policy import Policy
+from targets.reference.resolver import DnsFailure, Exchanger, Resolver
+
+SCOPE = ("control.*", "hosts.*")
+
+
+def _by(records: Sequence[Exchanger], key: Callable[[Exchanger], Any]) -> list[Exchanger]:
+    """The records with other preferences: their rank by a key."""
+    ranks = sorted({key(record) for record in records})
+    return [Exchanger(ranks.index(key(record)), record.host) for record in records]
+
+
+class _ByText(Resolver):
+    def order(self, records: Sequence[Exchanger]) -> Any:
+        return super().order(_by(records, lambda r: str(r.preference)))
+
+
+class PreferenceIsText(Agent):
+    """Sorts MX records by their preference as text, so that 100 comes before 9."""
+
+    parts = Parts(resolver=_ByText)
+
+
+class _Signed(Resolver):
+    def order(self, records: Sequence[Exchanger]) -> Any:
+        return super().order(_by(records, lambda r: (r.preference + (1 << 15)) % (1 << 16)))
+
+
+class PreferenceIsSigned(Agent):
+    """Takes the sixteen bits of a preference for a signed number: 65535 is the best."""
+
+    parts = Parts(resolver=_Signed)
+
+
+class _Unshuffled(Resolver):
+    def order(self, records: Sequence[Exchanger]) -> Any:
+        return super().order(_by(records, lambda r: (r.preference, r.host)))
+
+
+class NeverShuffles(Agent):
+    """Goes to hosts of equal preference in the order of their names."""
+
+    parts = Parts(resolver=_Unshuffled)
+
+
+class _ThenTheDomain(Courier):
+    async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
+        async for server in super().servers(route):
+            yield server
+        if not route.smart_hosts:
+            found = await self._resolver.addresses(route.domain)
+            for ip in () if isinstance(found, DnsFailure) else found:
+                yield self._server(route.domain, ip)
+
+
+class ThenTheDomain(Agent):
+    """Goes to the domain's own address when the MX hosts have failed."""
+
+    parts = Parts(courier=_ThenTheDomain)
+
+
+class _HostByHost(Courier):
+    async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
+        found = [server async for server in super().servers(route)]
+        names = [server.host for server in found if isinstance(server, Server)]
+        late = [n for n, name in enumerate(names) if name in names[:n]]
+        for one in (*_without(found, late), *(found[n] for n in late)):
+            yield one
+
+
+def _without(found: Sequence[Server | Failure], late: Sequence[int]) -> list[Server | Failure]:
+    return [server for n, server in enumerate(found) if n not in late]
+
+
+class NextHostFirst(Agent):
+    """Tries the first address of every host before the second of any."""
+
+    parts = Parts(courier=_HostByHost)
+
+
+class _Shopper(Policy):
+    def tries_next(self, failure: Failure) -> bool:
+        return failure.kind is Kind.REPLY or super().tries_next(failure)
+
+
+class ShopsAround(Agent):
+    """Takes what a host has refused for good to the next one."""
+
+    parts = Parts(policy=_Shopper)
+
+
+class _SendsToAll(Courier):
+    async def _try(
+        self,
+        server: Server,
+        sender: str,
+        waiting: Sequence[str],
+        content: bytes,
+        route: Route,
+    ) -> dict[str, Outcome]:
+        kept: dict[bytes, Sequence[str]] = self.__dict__.setdefault("everyone", {})
+        everyone = kept.setdefault(content, tuple(waiting))
+        outcomes = await super()._try(server, sender, everyone, content, route)
+        return {r: outcome for r, outcome in outcomes.items() if r in waiting}
+
+
+class SendsToAll(Agent):
+    """Goes to the next host, and to the next attempt, with all recipients again."""
+
+    parts = Parts(courier=_SendsToAll)
+
+
+class _KeepsHosts(Resolver):
+    _kept: ClassVar[dict[str, Any]] = {}
+
+    async def mx_hosts(self, domain: str) -> Any:
+        if domain not in self._kept:
+            found = await super().mx_hosts(domain)
+            if not isinstance(found, tuple):
+                return found
+            self._kept[domain] = found
+        return self._kept[domain]
+
+
+class KeepsItsHosts(Agent):
+    """Looks a domain's MX hosts up once, and goes to the same ones at every attempt."""
+
+    parts = Parts(resolver=_KeepsHosts)
+
+
+class _Twice(Courier):
+    async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
+        async for server in super().servers(route):
+            yield server
+            yield server
+
+
+class TriesTwice(Agent):
+    """Tries every address twice in one attempt."""
+
+    parts = Parts(courier=_Twice)
+
+
+class _TwoOnly(Courier):
+    async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
+        left = 2
+        async for server in super().servers(route):
+            if left:
+                left -= 1
+                yield server
+
+
+class TwoOnly(Agent):
+    """Never tries more than two addresses."""
+
+    parts = Parts(courier=_TwoOnly)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(PreferenceIsText, ("hosts.order.numeric",), scope=SCOPE),
+    Mutant(PreferenceIsSigned, ("hosts.order.extremes",), scope=SCOPE),
+    Mutant(NeverShuffles, ("hosts.order.equal",), scope=SCOPE),
+    Mutant(ThenTheDomain, ("hosts.order.domain-address",), scope=SCOPE),
+    Mutant(NextHostFirst, ("hosts.next-address.*",), scope=SCOPE),
+    Mutant(
+        ShopsAround,
+        (
+            "hosts.first-*-55*.*",
+            "hosts.next-address.rejected",
+            "hosts.recipients.one-rejected",
+            "hosts.recipients.all-different",
+        ),
+        scope=SCOPE,
+    ),
+    Mutant(SendsToAll, ("hosts.recipients.*",), Law.ACCOUNTED, scope=SCOPE),
+    Mutant(KeepsItsHosts, ("hosts.recovers.*",), scope=SCOPE),
+    Mutant(TriesTwice, ("hosts.many.*",), scope=SCOPE),
+    Mutant(
+        TwoOnly,
+        (
+            "hosts.order.third",
+            "hosts.order.equal-then-worse",
+            "hosts.next-address.after-all",
+            "hosts.many.busy",
+        ),
+        scope=SCOPE,
+    ),
+)

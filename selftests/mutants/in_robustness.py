@@ -1,5 +1,308 @@
 """Mutants that the chapter robustness is there for."""
 
-from selftests.mutants.mutant import Mutant
+import re
+from collections.abc import Sequence
 
-MUTANTS: tuple[Mutant, ...] = ()
+from model.verdict import Law
+from selftests.mutants.mutant import Mutant
+from targets.reference.agent import Agent, Parts
+from targets.reference.client import Session, stuffed
+from targets.reference.courier import Courier
+from targets.reference.outcome import Broken, Failure, Kind, Outcome, Reply, Sent, Server, Stage
+from targets.reference.queue import Message
+
+BUFFER = 65_536
+"""Octets."""
+DONE = Reply(250, "2.0.0 OK")
+SCOPE = ("control.*", "robustness.*")
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+
+
+class _Bare(Session):
+    def unsuitable(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        return super().unsuitable(sender, recipients, _BARE.sub(b" ", content))
+
+    async def _send(self, content: bytes) -> Outcome:
+        if not _BARE.search(content):
+            return await super()._send(content)
+        await self._say(Stage.DATA, "DATA")
+        self._wire.write(stuffed(content))
+        reply = await self._reply(Stage.DOT, self._wire.read_response(self._timers.reply))
+        return Sent(self.server, reply)
+
+
+class _BareCourier(Courier):
+    session = _Bare
+
+
+class SendsBare(Agent):
+    """Sends bare CR and LF as they are, so that one message may be taken for two."""
+
+    parts = Parts(courier=_BareCourier)
+
+
+class _NoNul(Session):
+    def framed(self, content: bytes) -> bytes:
+        return super().framed(content).replace(b"\0", b"")
+
+
+class _NoNulCourier(Courier):
+    session = _NoNul
+
+
+class DropsNul(Agent):
+    """Takes NUL out after the dots have been doubled: a dot behind one ends the message."""
+
+    parts = Parts(courier=_NoNulCourier)
+
+
+class _Buffered(Session):
+    def framed(self, content: bytes) -> bytes:
+        whole = content if content.endswith(b"\r\n") else content + b"\r\n"
+        pieces = (whole[at : at + BUFFER] for at in range(0, len(whole), BUFFER))
+        return b"".join(piece.replace(b"\r\n.", b"\r\n..") for piece in pieces) + b".\r\n"
+
+
+class _BufferedCourier(Courier):
+    session = _Buffered
+
+
+class DoublesByBuffer(Agent):
+    """Doubles dots buffer by buffer, and forgets at each how the last one ended."""
+
+    parts = Parts(courier=_BufferedCourier)
+
+
+class _Folds(Session):
+    def framed(self, content: bytes) -> bytes:
+        lines = super().framed(content).split(b"\r\n")
+        return b"\r\n".join(re.sub(rb"(.{998})(?=.)", rb"\1\r\n ", line) for line in lines)
+
+
+class _FoldsCourier(Courier):
+    session = _Folds
+
+
+class CountsDoubledDots(Agent):
+    """Breaks lines at 998 octets, among which it counts a dot that it has doubled."""
+
+    parts = Parts(courier=_FoldsCourier)
+
+
+class _Eight(Session):
+    def offers(self, capability: str) -> bool:
+        return capability == "8bitmime" or super().offers(capability)
+
+    def _parameters(self, addresses: Sequence[str], content: bytes) -> str:
+        return super()._parameters(addresses, content) if super().offers("8bitmime") else ""
+
+
+class _EightCourier(Courier):
+    session = _Eight
+
+
+class SendsEight(Agent):
+    """Sends eight-bit content to everybody, whatever the host offers."""
+
+    parts = Parts(courier=_EightCourier)
+
+
+class _Shouts(Session):
+    async def hello(self) -> None:
+        await super().hello()
+        words = re.findall(rb"250[- ]([A-Z0-9]+)", self._wire.heard)
+        known = {word.decode().lower() for word in words}
+        self._capabilities = {k: v for k, v in self._capabilities.items() if k in known}
+
+
+class _ShoutsCourier(Courier):
+    session = _Shouts
+
+
+class WantsCapitals(Agent):
+    """Knows keywords of the EHLO reply only if they are in capitals."""
+
+    parts = Parts(courier=_ShoutsCourier)
+
+
+class _Unquotes(Session):
+    async def transact(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        bare = {recipient: recipient.replace('"', "") for recipient in recipients}
+        outcomes = await super().transact(sender, tuple(bare.values()), content)
+        return {recipient: outcomes[bare[recipient]] for recipient in recipients}
+
+
+class _UnquotesCourier(Courier):
+    session = _Unquotes
+
+
+class Unquotes(Agent):
+    """Sends quoted local parts without their quotes."""
+
+    parts = Parts(courier=_UnquotesCourier)
+
+
+class _Lower(_Unquotes):
+    async def transact(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        names = dict.fromkeys(map(str.lower, recipients))
+        outcomes = await Session.transact(self, sender, tuple(names), content)
+        return {recipient: outcomes[recipient.lower()] for recipient in recipients}
+
+
+class _LowerCourier(Courier):
+    session = _Lower
+
+
+class LowersCase(Agent):
+    """Writes recipients in small letters, and those that differ in case only become one."""
+
+    parts = Parts(courier=_LowerCourier)
+
+
+class _Hasty(Session):
+    def _heed_early(self, stage: Stage) -> None:
+        """Whatever is there may be the reply."""
+
+
+class _HastyCourier(Courier):
+    session = _Hasty
+
+
+class TakesEarlyReply(Agent):
+    """Takes a reply that was there before the final dot for the reply to it."""
+
+    parts = Parts(courier=_HastyCourier)
+
+
+class _FirstLine(Session):
+    async def _send(self, content: bytes) -> Outcome:
+        self._wire.heard.clear()
+        try:
+            return await super()._send(content)
+        except Broken as lost:
+            if b"\r\n250-" not in self._wire.heard or lost.failure.stage is not Stage.DOT:
+                raise
+            return Sent(self.server, DONE)
+
+
+class _FirstLineCourier(Courier):
+    session = _FirstLine
+
+
+class ReadsFirstLine(Agent):
+    """Is content with the first line of a reply to the final dot that never ends."""
+
+    parts = Parts(courier=_FirstLineCourier)
+
+
+class _Fifty(Session):
+    async def transact(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        outcomes = await super().transact(sender, recipients[:50], content)
+        return dict.fromkeys(recipients, Sent(self.server, DONE)) | outcomes
+
+
+class _FiftyCourier(Courier):
+    session = _Fifty
+
+
+class SendsToFifty(Agent):
+    """Sends to the first fifty recipients of a message, and says that all have it."""
+
+    parts = Parts(courier=_FiftyCourier)
+
+
+class _Limited(Session):
+    async def transact(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        found = re.search(rb"250[- ]SIZE (\d+)", bytes(self._wire.heard))
+        if found and len(content) > int(found[1]):
+            failure = Failure(Stage.MAIL, Kind.UNSUITABLE, self.server, detail="5.3.4 too big")
+            return dict.fromkeys(recipients, failure)
+        return await super().transact(sender, recipients, content)
+
+
+class _LimitedCourier(Courier):
+    session = _Limited
+
+
+class TakesNoLimitForZero(Agent):
+    """Takes `SIZE 0`, which means no limit, for a limit of nothing."""
+
+    parts = Parts(courier=_LimitedCourier)
+
+
+MOST = 100
+"""Messages for which a queue has room."""
+
+
+class Overflows(Agent):
+    """Says that it has delivered what comes while a hundred messages wait, and forgets it."""
+
+    async def attempt(
+        self, message: Message, domain: str, recipients: Sequence[str]
+    ) -> dict[str, Outcome]:
+        """Look at the queue first."""
+        if len(self.queue.waiting()) > MOST:
+            return dict.fromkeys(recipients, Sent(Server(domain), DONE))
+        return dict(await super().attempt(message, domain, recipients))
+
+
+class Empties(Agent):
+    """Says that it has delivered mail of no octets, and sends nothing."""
+
+    async def attempt(
+        self, message: Message, domain: str, recipients: Sequence[str]
+    ) -> dict[str, Outcome]:
+        """Look at the content first."""
+        if not message.content:
+            return dict.fromkeys(recipients, Sent(Server(domain), DONE))
+        return dict(await super().attempt(message, domain, recipients))
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        SendsBare,
+        (
+            "robustness.smuggled.*-dot-cr*",
+            "robustness.smuggled.*-dot-lf",
+            "robustness.smuggled.lf-*",
+            "robustness.smuggled.chunking",
+            "robustness.smuggled.in-header",
+            "robustness.bare-*",
+        ),
+        Law.UNAMBIGUOUS,
+        scope=SCOPE,
+    ),
+    Mutant(DropsNul, ("robustness.smuggled.crlf-nul-dot-crlf",), Law.ACCOUNTED, scope=SCOPE),
+    Mutant(
+        DoublesByBuffer,
+        ("robustness.dots.every-offset", "robustness.message.large"),
+        Law.INTACT,
+        scope=SCOPE,
+    ),
+    Mutant(CountsDoubledDots, ("robustness.line.998-behind-dot",), Law.INTACT, scope=SCOPE),
+    Mutant(SendsEight, ("robustness.eight-bit.not-offered",), Law.OFFERED, scope=SCOPE),
+    Mutant(WantsCapitals, ("robustness.eight-bit.lower-case",), scope=SCOPE),
+    Mutant(Unquotes, ("robustness.address.*",), Law.ACCOUNTED, scope=SCOPE),
+    Mutant(
+        LowersCase,
+        ("robustness.address.upper-case", "robustness.address.case-differs"),
+        Law.ACCOUNTED,
+        scope=SCOPE,
+    ),
+    Mutant(TakesEarlyReply, ("robustness.surplus.data.250",), Law.ACCOUNTED, scope=SCOPE),
+    Mutant(ReadsFirstLine, ("robustness.flood.dot",), Law.ACCOUNTED, scope=SCOPE),
+    Mutant(SendsToFifty, ("robustness.message.hundred-recipients",), Law.ACCOUNTED, scope=SCOPE),
+    Mutant(TakesNoLimitForZero, ("robustness.offers.size.zero",), scope=SCOPE),
+    Mutant(Overflows, ("robustness.many.flapping",), Law.ACCOUNTED, scope=SCOPE),
+    Mutant(Empties, ("robustness.message.empty",), Law.ACCOUNTED, scope=SCOPE),
+)

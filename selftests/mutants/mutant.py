@@ -1,24 +1,28 @@
 """A mutant and what is said about it."""
 
 import fnmatch
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from model.scenario import Scenario
 from model.verdict import Law
+from selftests.mutants.where import Where
 from targets.reference.agent import Agent
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A wrong agent, the scenarios that catch it (globs over ids), and the law it breaks.
+    """A wrong agent, the scenarios that catch it, and the law it breaks.
 
-    Every scenario that objects matches a glob, every glob one that objects. `scope` (globs) are
+    `caught_by` are globs over ids, or conditions on scenarios (`where.py`). Every scenario that
+    objects matches one of them, and each of them one that objects. `scope` (globs) are
     the scenarios it is run through, and is narrower than everything only where a wrong agent
     would make the lab wait its whole patience over and over, with the reason beside it.
     `needs_sealed`: only there can be seen what it does wrong.
     """
 
     agent: type[Agent]
-    caught_by: tuple[str, ...]
+    caught_by: tuple[str | Where, ...]
     law: Law | None = None
     scope: tuple[str, ...] = ("*",)
     needs_sealed: bool = False
@@ -39,6 +43,14 @@ class Mutant:
         return f"{self.agent.__module__}:{self.name}"
 
 
-def matches(scenario: str, globs: tuple[str, ...]) -> bool:
-    """Whether a scenario's id matches one of the globs."""
-    return any(fnmatch.fnmatchcase(scenario, glob) for glob in globs)
+def matches(scenario: Scenario, wanted: Sequence[str | Where]) -> bool:
+    """Whether a scenario's id matches one of the globs, or the scenario one of the conditions."""
+    return any(
+        fnmatch.fnmatchcase(scenario.id, one) if isinstance(one, str) else one(scenario)
+        for one in wanted
+    )
+
+
+def words(where: str | Where) -> str:
+    """A glob, or a condition's name."""
+    return f"`{where}`" if isinstance(where, str) else where.__qualname__.partition(".")[0]

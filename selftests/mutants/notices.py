@@ -9,6 +9,7 @@ from email.utils import parseaddr
 from model.report import State
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
+from selftests.mutants.where import expires, is_recorded, is_refused_for_good
 from targets.reference.agent import Agent, Parts
 from targets.reference.ndr import Lost, Writer
 from targets.reference.outcome import Failure
@@ -138,13 +139,13 @@ class KeepsExpired(Agent):
     parts = Parts(policy=_KeepsExpired)
 
 
-WITH_SENDER = ("expiry.[acdp]*",)
-"""All scenarios of expiry in which there is somebody to return the mail to."""
-REJECTED = ("reply.*.55[04]*",)
+GIVEN_UP = (expires, is_refused_for_good, is_recorded)
+"""Wherever mail comes back in the end."""
+
 MUTANTS = (
-    Mutant(Silent, (*WITH_SENDER, *REJECTED), Law.ACCOUNTED),
-    Mutant(NeverExpires, ("expiry.*",)),
-    Mutant(TwoNotices, (*WITH_SENDER, *REJECTED), Law.NDR_IN_TIME),
+    Mutant(Silent, GIVEN_UP, Law.ACCOUNTED),
+    Mutant(NeverExpires, (expires,)),
+    Mutant(TwoNotices, GIVEN_UP, Law.NDR_IN_TIME),
     # Where little else is going on: nobody waits for an NDR that must not come.
     Mutant(
         AnswersNull,
@@ -152,12 +153,12 @@ MUTANTS = (
         Law.NDR_IN_TIME,
         scope=("control.*", "expiry.null-sender", "expiry.connection-refused"),
     ),
-    Mutant(Postmaster, (*WITH_SENDER, *REJECTED), Law.NDR_IN_TIME),
+    Mutant(Postmaster, GIVEN_UP, Law.NDR_IN_TIME),
     # Through the chapter expiry only: elsewhere its NDR may come home when all is settled already.
-    Mutant(AtOnce, WITH_SENDER, Law.NDR_IN_TIME, scope=("control.*", "expiry.*")),
-    Mutant(TooEarly, ("expiry.*",), Law.NDR_IN_TIME),
-    Mutant(OneDay, ("expiry.*",), Law.NDR_IN_TIME),
-    Mutant(ClassFour, (*WITH_SENDER, *REJECTED), Law.CODE_CLASS),
-    Mutant(AboutAnother, (*WITH_SENDER, *REJECTED), Law.ACCOUNTED),
-    Mutant(KeepsExpired, ("expiry.*",), Law.ACCOUNTED),
+    Mutant(AtOnce, (expires,), Law.NDR_IN_TIME, scope=("control.*", "expiry.*")),
+    Mutant(TooEarly, (expires,), Law.NDR_IN_TIME),
+    Mutant(OneDay, (expires,), Law.NDR_IN_TIME),
+    Mutant(ClassFour, GIVEN_UP, Law.CODE_CLASS),
+    Mutant(AboutAnother, GIVEN_UP, Law.ACCOUNTED),
+    Mutant(KeepsExpired, (expires,), Law.ACCOUNTED),
 )

@@ -7,6 +7,7 @@ from functools import cached_property
 from model.tls import Tls
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
+from selftests.mutants.where import both, demands_tls, is_checked, leaves_tls_open, shows_a_flaw
 from targets.base import Route
 from targets.reference import tls
 from targets.reference.agent import Agent, Parts
@@ -134,60 +135,18 @@ class AlwaysTls(Agent):
     parts = Parts(policy=_Strict)
 
 
-UNTRUSTED = (
-    "certificate.self-signed.*",
-    "certificate.unknown-ca.*",
-    "certificate.missing-intermediate.*",
-)
+FLAWED = both(is_checked, shows_a_flaw)
+"""Where a certificate that is not as it should be is looked at."""
+
 MUTANTS = (
-    Mutant(
-        Timeless,
-        (
-            "certificate.expired.under-*",
-            "certificate.expired.first-smart-host",
-            "certificate.not-yet-valid.under-*",
-            "expiry.certificate-invalid",
-        ),
-        Law.NO_CLEAR_TEXT,
-    ),
-    Mutant(AnyName, ("certificate.wrong-name.under-domain",), Law.NO_CLEAR_TEXT),
-    Mutant(
-        AnyChain,
-        (
-            "certificate.*.under-certificate",
-            "certificate.expired.first-smart-host",
-            "expiry.certificate-invalid",
-        ),
-        Law.NO_CLEAR_TEXT,
-    ),
-    Mutant(AnyRoot, UNTRUSTED, Law.NO_CLEAR_TEXT),
-    # TlsDomain is the first smart host's name, so the second one's is another.
-    Mutant(
-        NameUnderCertificate,
-        ("certificate.wrong-name.under-certificate", "certificate.expired.first-smart-host"),
-    ),
-    Mutant(
-        FallsBack,
-        (
-            "tls.*.under-*",
-            "certificate.*",
-            "session.starttls.*",
-            "session.handshake.*",
-            "expiry.certificate-invalid",
-        ),
-        Law.NO_CLEAR_TEXT,
-    ),
-    Mutant(GivesUpTls, ("tls.starttls-454.under-[ecd]*",), Law.NO_CLEAR_TEXT),
-    Mutant(
-        Hasty,
-        (
-            "tls.*.under-*",
-            "certificate.*",
-            "session.starttls.*",
-            "session.handshake.*",
-            "expiry.c*",
-        ),
-        Law.NO_CLEAR_TEXT,
-    ),
-    Mutant(AlwaysTls, ("tls.*.under-none", "session.inspected.*", "session.after-ehlo.*")),
+    Mutant(Timeless, (FLAWED,), Law.NO_CLEAR_TEXT),
+    Mutant(AnyName, (FLAWED,), Law.NO_CLEAR_TEXT),
+    Mutant(AnyChain, (FLAWED,), Law.NO_CLEAR_TEXT),
+    Mutant(AnyRoot, (FLAWED,), Law.NO_CLEAR_TEXT),
+    # Under CERTIFICATE any name will do: of a flawed certificate, or of the second smart host.
+    Mutant(NameUnderCertificate, (is_checked,)),
+    Mutant(FallsBack, (demands_tls,), Law.NO_CLEAR_TEXT),
+    Mutant(GivesUpTls, (demands_tls,), Law.NO_CLEAR_TEXT),
+    Mutant(Hasty, (demands_tls,), Law.NO_CLEAR_TEXT),
+    Mutant(AlwaysTls, (leaves_tls_open,)),
 )

@@ -11,8 +11,17 @@ import dns.asyncquery
 import dns.flags
 import dns.message
 
+from model.dns import Truncate, WrongId
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
+from selftests.mutants.where import (
+    both,
+    changes_its_zone,
+    goes_by_mx,
+    goes_by_smart_host,
+    has_fault,
+    has_several_hosts,
+)
 from targets.base import Route
 from targets.reference.agent import Agent, Parts, Say
 from targets.reference.client import Session
@@ -174,48 +183,23 @@ class Startled(Agent):
     parts = Parts(courier=_StartledCourier)
 
 
-BY_MX = (
-    "control.*",
-    "dns.mx.*",
-    "dns.mx-host.*",
-    "dns.domain.*",
-    "dns.stale-*.recovers",
-    "dns.smart-host.no-records",
-    "connect.*",
-    "greeting.*",
-    "tls.*",
-    "certificate.*.under-*",
-    "session.*",
-    "reply.*",
-    "expiry.*",
-)
-NEXT_HOST = (
-    "connect.*.first-*",
-    "greeting.421.first-mx",
-    "certificate.expired.first-smart-host",
-)
-
 MUTANTS = (
-    Mutant(SearchList, BY_MX, Law.CONFINED),
+    Mutant(SearchList, (goes_by_mx, "dns.smart-host.no-records"), Law.CONFINED),
     # Only where nothing is wrong: elsewhere the fault is never met, which is inconclusive.
     Mutant(
         WrongName,
         ("control.*", "tls.valid.under-*"),
         scope=("control.*", "tls.valid.under-*"),
     ),
-    Mutant(KeepsForEver, ("dns.stale-*.recovers",)),
-    Mutant(NoTcp, ("dns.mx.truncated",)),
-    Mutant(Credulous, ("dns.mx.wrong-id",)),
+    Mutant(KeepsForEver, (changes_its_zone,)),
+    Mutant(NoTcp, (has_fault(Truncate),)),
+    Mutant(Credulous, (has_fault(WrongId),)),
     # Only where little else is going on: its time-out is so short that a busy lab would miss it.
     Mutant(Impatient, ("dns.mx.slow",), scope=("control.*", "dns.mx.s*")),
-    Mutant(FirstHostOnly, ("connect.refused.all-addresses", *NEXT_HOST), needs_sealed=True),
-    Mutant(FirstSmartHostOnly, ("connect.*.first-smart-host", "certificate.*.first-smart-host")),
-    Mutant(FirstAddressOnly, ("connect.refused.all-addresses",), needs_sealed=True),
-    Mutant(
-        NoSmartHosts,
-        ("dns.smart-host.*", "connect.*", "greeting.421.smart-host", "certificate.*.first-*"),
-        Law.CONFINED,
-    ),
+    Mutant(FirstHostOnly, (has_several_hosts,), needs_sealed=True),
+    Mutant(FirstSmartHostOnly, (both(goes_by_smart_host, has_several_hosts),)),
+    Mutant(FirstAddressOnly, (has_several_hosts,), needs_sealed=True),
+    Mutant(NoSmartHosts, (goes_by_smart_host,), Law.CONFINED),
     Mutant(ConnectorsNeverOff, ("connect.connector-off",)),
-    Mutant(Startled, ("session.inspected.*",)),
+    Mutant(Startled, ("session.inspected.*", "middlebox.*")),
 )

@@ -8,33 +8,37 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from model.timers import Timers
-from targets.base import Route
+from targets.base import BATCH, Route
 
 HERE = Path(__file__).parent
 
 
 def render(
-    work: Path, ca_file: Path, port: int, timers: Timers, routes: Sequence[Route]
+    work: Path, ca_file: Path, crl_file: Path, port: int, timers: Timers, routes: Sequence[Route]
 ) -> Mapping[str, str]:
     """The files of the configuration directory, by name."""
     routes = [route.in_force for route in routes]
     macros = {
         "WORK": str(work),
         "CA_FILE": str(ca_file),
+        "CRL_FILE": str(crl_file),
         "PORT": str(port),
-        "CONNECT": seconds(timers.connect),
-        "REPLY": seconds(timers.reply),
         "LIFETIME": seconds(timers.lifetime),
         "HALF_LIFE": seconds(timers.lifetime / 2),
         "RETRY": seconds(timers.retry),
+        "BATCH": str(BATCH),
     }
+    if not timers.own:
+        macros |= {"CONNECT": seconds(timers.connect), "REPLY": seconds(timers.reply)}
     definitions = "".join(f"LAB_{name} = {value}\n" for name, value in macros.items())
     return {
         "exim4.conf": definitions + (HERE / "exim.conf").read_text(),
+        "smtp.conf": (HERE / "smtp.conf").read_text(),
         "smart_hosts": _table(
             (route.domain, next_hops(route)) for route in routes if route.smart_hosts
         ),
         "tls": _table((route.domain, tls_setting(route)) for route in routes),
+        "kept": _table((route.domain, "yes") for route in routes if route.reuses),
     }
 
 

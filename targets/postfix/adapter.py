@@ -60,7 +60,9 @@ class Adapter:
 
     name = "postfix"
     dialect = "rfc"
-    capabilities = frozenset({Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE})
+    capabilities = frozenset(
+        {Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE, Capability.REUSES_CONNECTIONS}
+    )
     needs_sealed = True
 
     def __init__(self) -> None:
@@ -137,21 +139,22 @@ class Adapter:
         """What `postqueue -j` lists."""
         return [parse_queue(line) for line in self._postqueue("-j").splitlines()]
 
-    def retry(self, queue_id: str) -> None:
-        """Flush one message, the destinations marked as dead included.
+    def retry(self, *queue_ids: str) -> None:
+        """Flush messages one by one, the destinations marked as dead included.
 
         Postfix logs a deferral a moment before it puts the message back into the deferred queue;
         a flush in that moment would pass it by.
         """
         deadline = time.monotonic() + PUT_BACK_TIMEOUT
-        while self._is_active(queue_id) and time.monotonic() < deadline:
+        while self._are_active(queue_ids) and time.monotonic() < deadline:
             select.select([], [], [], LOOK_AGAIN)
-        self._postqueue("-i", queue_id)
+        for queue_id in queue_ids:
+            self._postqueue("-i", queue_id)
 
-    def _is_active(self, queue_id: str) -> bool:
-        """Whether the message is under delivery, by `postqueue -j`."""
+    def _are_active(self, queue_ids: Sequence[str]) -> bool:
+        """Whether any of the messages is under delivery, by `postqueue -j`."""
         entries = map(json.loads, self._postqueue("-j").splitlines())
-        return any(e["queue_id"] == queue_id and e["queue_name"] == "active" for e in entries)
+        return any(e["queue_id"] in queue_ids and e["queue_name"] == "active" for e in entries)
 
     def pass_time(self, seconds: float) -> None:
         """Not possible: Postfix's clock is the machine's."""

@@ -10,9 +10,21 @@ from pathlib import Path
 from lab.room import Unavailable
 from model.timers import Timers
 from model.tls import Tls
-from targets.base import Route
+from targets.base import BATCH, Route
 
 HERE = Path(__file__).parent
+REPLIES = (
+    "helo",
+    "starttls",
+    "mail",
+    "rcpt",
+    "data_init",
+    "data_xfer",
+    "data_done",
+    "rset",
+    "quit",
+)
+"""The stages that have a time-out of their own, in the names of the parameters."""
 
 
 def render(
@@ -29,19 +41,27 @@ def render(
             work=work,
             ca_file=ca_file,
             port=port,
-            connect=seconds(timers.connect),
-            reply=seconds(timers.reply),
+            batch=BATCH,
+            timeouts=timeouts(timers),
             lifetime=seconds(timers.lifetime),
             retry=seconds(timers.retry),
         ),
         "master.cf": (HERE / "master.cf").read_text(),
         "transport": _table(
-            (route.domain, "smtp:" + ", ".join(next_hops(route)))
-            for route in routes
-            if route.smart_hosts
+            (route.domain, f"{'kept' if route.reuses else 'smtp'}:{', '.join(hops)}")
+            for route, hops in ((route, next_hops(route)) for route in routes)
+            if route.smart_hosts or route.reuses
         ),
         "tls_policy": _table(_policies(routes).items()),
     }
+
+
+def timeouts(timers: Timers) -> str:
+    """The lines of the time-outs; none where Postfix is to keep its own."""
+    if timers.own:
+        return ""
+    lines = {"connect": timers.connect, **dict.fromkeys(REPLIES, timers.reply)}
+    return "".join(f"smtp_{stage}_timeout = {seconds(s)}\n" for stage, s in lines.items())
 
 
 def next_hops(route: Route) -> list[str]:

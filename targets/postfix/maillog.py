@@ -14,12 +14,15 @@ from model.report import Report, State
 
 _ABOUT = re.compile(r" postfix/[\w/-]+\[\d+\]: (?P<id>[0-9A-Za-z]+): (?P<rest>.*)")
 _TO = re.compile(
-    r"to=<(?P<recipient>[^>]*)>, .*?relay=(?P<relay>\S+), .*?"
-    r"dsn=(?P<dsn>[245]\.\d{1,3}\.\d{1,3}), status=(?P<status>[a-z]+) \((?P<text>.*)\)$"
+    r'to=<(?P<recipient>(?:"(?:\\.|[^"\\])*"|[^">])*)>, '  # as in SMTP (info_log_address_format)
+    r".*?relay=(?P<relay>\S+), .*?"
+    r"dsn=(?P<dsn>[245]\.\d{1,3}\.\d{1,3}), status=(?P<status>[a-z]+) \((?P<text>.*?)\)?$"
 )
+"""The closing parenthesis is missing where Postfix has cut a line that was too long for its log."""
 _EXPIRED = re.compile(r"from=<[^>]*>, status=expired, (?P<text>.*)$")
 _SERVER = re.compile(r"(?P<host>[\w.-]+)\[(?P<ip>[0-9A-Fa-f.:]+)\]")
-_SAID = re.compile(r"\bsaid: (?P<code>[245]\d\d)[ -]")
+_SAID = re.compile(r"\bsaid: (?P<code>[45]\d\d)[ -]")
+"""A 2yz or 3yz that is quoted was no answer to what Postfix had asked, and is no code of its own."""
 _STATES = {"sent": State.DELIVERED, "deferred": State.DEFERRED, "bounced": State.RETURNED}
 
 

@@ -67,7 +67,13 @@ class Adapter:
     def start(self, room: Room, timers: Timers, routes: Sequence[Route]) -> None:
         """Start the agent and configure it. Raises AgentDied if it does not get ready."""
         config = Config(
-            room.dns, room.smtp_port, str(room.ca_file), timers, tuple(routes), self.dialect
+            room.dns,
+            room.smtp_port,
+            str(room.ca_file),
+            timers,
+            tuple(routes),
+            self.dialect,
+            crl_file=str(room.crl_file),
         )
         argv = [sys.executable, "-m", "targets.reference", "serve", "--agent", self._agent]
         paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -98,9 +104,9 @@ class Adapter:
             InQueue(entry["queue_id"], tuple(entry["recipients"])) for entry in self._ask("queue")
         ]
 
-    def retry(self, queue_id: str) -> None:
-        """Make the agent try this message again."""
-        self._ask("retry", queue_id=queue_id)
+    def retry(self, *queue_ids: str) -> None:
+        """Make the agent try these messages again."""
+        self._ask("retry", queue_ids=queue_ids)
 
     def pass_time(self, seconds: float) -> None:
         """Move the agent's clock ahead."""

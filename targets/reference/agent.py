@@ -36,7 +36,7 @@ class Parts:
     policy: Callable[[], Policy] = Policy
     dialect: Callable[[], Dialect] = Dialect
     resolver: Callable[[tuple[str, int], float], Resolver] = Resolver
-    contexts: Callable[[str], Contexts] = Contexts
+    contexts: Callable[[str, str], Contexts] = Contexts
     courier: Callable[[Config, Resolver, Policy, Contexts], Courier] = Courier
     queue: Callable[..., Queue] = Queue
     writer: Callable[[str], Writer] = Writer
@@ -58,7 +58,7 @@ class Agent:
         self.writer = parts.writer(config.name)
         self._say = say
         resolver = parts.resolver(config.dns, config.timers.dns)
-        contexts = parts.contexts(config.ca_file)
+        contexts = parts.contexts(config.ca_file, config.crl_file)
         self.courier = parts.courier(config, resolver, self.policy, contexts)
         self.queue = parts.queue(self.clock, self.policy, self.attempt, self)
 
@@ -73,9 +73,9 @@ class Agent:
         self.queue.add(message, self.lifetime)
         return queue_id
 
-    def retry(self, queue_id: str) -> None:
-        """Try a message again now."""
-        self.queue.retry(queue_id)
+    def retry(self, *queue_ids: str) -> None:
+        """Try messages again now."""
+        self.queue.retry(*queue_ids)
 
     def advance(self, seconds: float) -> None:
         """Let the clock run ahead."""

@@ -27,6 +27,8 @@ class Config:
     routes: tuple[Route, ...] = ()
     profile: str = "m365-2019"
     name: str = AGENT
+    crl_file: str = ""
+    """Revocation lists of every authority that may be trusted; empty: none are looked at."""
 
     @property
     def lifetime(self) -> float:
@@ -63,6 +65,7 @@ def from_json(values: Mapping[str, Any]) -> Config:
         routes=tuple(_route(route) for route in values["routes"]),
         profile=values["profile"],
         name=values["name"],
+        crl_file=str(values["crl_file"]),
     )
 
 
@@ -74,4 +77,5 @@ def _route(values: Mapping[str, Any]) -> Route:
         tls_domain=values["tls_domain"],
         lifetime=float(values["lifetime"]),
         enabled=bool(values["enabled"]),
+        reuses=bool(values["reuses"]),
     )

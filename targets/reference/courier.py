@@ -3,9 +3,11 @@
 Theory of operation
 -------------------
 For each attempt the hosts of the route are found anew. Each address of each host is tried in
-turn until one answers MAIL; from then on that server's word counts. If none does, the last
-failure is the outcome. Nothing is raised: an error of our own is a failure too, with its
-traceback on stderr.
+turn for the recipients that still wait: those that no server has taken, nor refused for good. The
+last failure is a recipient's outcome, that of a server before that of a name. Where the route
+reuses connections the recipients are served in batches, and a session that turns out to be dead
+between two of them is replaced by a fresh one. Nothing is raised: an error of our own is a failure
+too, with its traceback on stderr.
 """
 
 import asyncio
@@ -13,9 +15,9 @@ import ipaddress
 import itertools
 import sys
 import traceback
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
-from targets.base import Route
+from targets.base import BATCH, Route
 from targets.reference.client import Session
 from targets.reference.config import Config
 from targets.reference.outcome import (
@@ -67,18 +69,36 @@ class Courier:
     async def _attempt(
         self, sender: str, recipients: Sequence[str], content: bytes, route: Route
     ) -> Outcomes:
-        last = _dns_failure(DnsFailure(route.domain, DnsProblem.NO_RECORDS))
+        nowhere = _dns_failure(DnsFailure(route.domain, DnsProblem.NO_RECORDS))
+        outcomes: dict[str, Outcome] = dict.fromkeys(recipients, nowhere)
+        waiting = list(recipients)
         async for server in self.servers(route):
             if isinstance(server, Server):
-                try:
-                    return await self._converse(server, sender, recipients, content, route)
-                except Broken as broken:
-                    last = broken.failure
-            else:
-                last = server
-            if not self._policy.tries_next(last):
+                outcomes |= await self._try(server, sender, waiting, content, route)
+            else:  # what a server did says more than that another has no address
+                outcomes |= {r: server for r in waiting if not _reached(outcomes[r])}
+            waiting = [r for r in waiting if self._goes_on(outcomes[r])]
+            if not waiting:
                 break
-        return dict.fromkeys(recipients, last)
+        return outcomes
+
+    async def _try(
+        self,
+        server: Server,
+        sender: str,
+        waiting: Sequence[str],
+        content: bytes,
+        route: Route,
+    ) -> dict[str, Outcome]:
+        """What one server makes of the recipients that still wait."""
+        try:
+            return await self._converse(server, sender, waiting, content, route)
+        except Broken as broken:
+            return dict.fromkeys(waiting, broken.failure)
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        """Whether the next server is asked for a recipient."""
+        return isinstance(outcome, Failure) and self._policy.tries_next(outcome)
 
     # Where to
 
@@ -87,7 +107,9 @@ class Courier:
         for smart_host in route.smart_hosts:
             async for server in self._smart_host(smart_host):
                 yield server
-        if not route.smart_hosts:
+        if not route.smart_hosts and (literal := _literal(route.domain)):
+            yield self._server(literal, literal)
+        elif not route.smart_hosts:
             async for server in self._exchangers(await self._resolver.exchangers(route.domain)):
                 yield server
 
@@ -150,20 +172,44 @@ class Courier:
         content: bytes,
         route: Route,
     ) -> dict[str, Outcome]:
-        """One session; a second one in clear where TLS was only a wish and could not be had."""
+        """One session, or one for each batch that finds the last one dead."""
+        session = await self._fresh(server, route)
+        outcomes: dict[str, Outcome] = {}
         try:
-            session = await self.prepare(server, route, encrypt=True)
+            for batch in _batches(recipients, route):
+                if outcomes:
+                    session = await self._renewed(session, route)
+                outcomes |= await session.transact(sender, batch, content)
         except Broken as broken:
-            if not self._policy.falls_back(route.tls, broken.failure):
+            session.abort()
+            if not outcomes:
                 raise
-            session = await self.prepare(server, route, encrypt=False)
-        try:
-            outcomes = await session.transact(sender, recipients, content)
+            return {**dict.fromkeys(recipients, broken.failure), **outcomes}
         except BaseException:
             session.abort()
             raise
-        self._dismiss(session)
+        self._leave(session)
         return outcomes
+
+    async def _renewed(self, session: Session, route: Route) -> Session:
+        """The session made ready for another transaction, or a fresh one. Raises Broken."""
+        try:
+            if not session.lost:
+                await session.renew()
+                return session
+        except Broken:
+            pass
+        session.abort()
+        return await self._fresh(session.server, route)
+
+    async def _fresh(self, server: Server, route: Route) -> Session:
+        """A session ready for MAIL; one in clear where TLS was only a wish and could not be had."""
+        try:
+            return await self.prepare(server, route, encrypt=True)
+        except Broken as broken:
+            if not self._policy.falls_back(route.tls, broken.failure):
+                raise
+        return await self.prepare(server, route, encrypt=False)
 
     async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
         """A session ready for MAIL. Raises Broken."""
@@ -188,7 +234,7 @@ class Courier:
         try:
             await self._start_tls(session, route)
         except Broken as broken:
-            if demanded or broken.failure.kind is not Kind.TLS_REFUSED:
+            if demanded or not self._policy.goes_on(broken.failure):
                 raise
             return
         await session.hello()
@@ -200,11 +246,22 @@ class Courier:
         if self._policy.checks_name(route.tls):
             session.check_name(route.tls_domain)
 
-    def _dismiss(self, session: Session) -> None:
+    def _leave(self, session: Session) -> None:
         """Let the session say QUIT by itself: the outcome does not wait for it."""
         task = asyncio.create_task(session.leave())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+
+def _batches(recipients: Sequence[str], route: Route) -> Iterator[Sequence[str]]:
+    """The recipients of each transaction: all in one, if the route does not say otherwise."""
+    size = BATCH if route.reuses else len(recipients)
+    return (recipients[at : at + size] for at in range(0, len(recipients), size))
+
+
+def _reached(outcome: Outcome) -> bool:
+    """Whether there was an address to try."""
+    return bool(outcome.server.ip)
 
 
 def _dns_failure(why: DnsFailure | NullMx) -> Failure:

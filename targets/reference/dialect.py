@@ -57,6 +57,7 @@ ENTRIES: dict[Kind, tuple[Entry, str]] = {
     Kind.PROHIBITED: (REFUSED, "Socket error code 10061"),
     Kind.REPLY: (CANNOT_CONNECT, UNAVAILABLE),
     Kind.GARBAGE: (CANNOT_CONNECT, VIOLATION),
+    Kind.UNSUITABLE: (CANNOT_CONNECT, ""),
     Kind.TLS_NOT_OFFERED: (CANNOT_CONNECT, STARTTLS_REQUIRED),
     Kind.TLS_REFUSED: (CANNOT_CONNECT, STARTTLS_REQUIRED),
     Kind.TLS_FAILED: (CANNOT_CONNECT, TLS_FAILED),
@@ -117,11 +118,19 @@ class Dialect:
             return _plain(said, failure.server)
         if failure.stage not in TRANSACTION:
             return None
-        if failure.kind is Kind.REPLY and failure.reply is not None:
+        if failure.kind in (Kind.REPLY, Kind.UNSUITABLE) and failure.reply is not None:
             return _plain(failure.reply, failure.server)
         if failure.kind is Kind.GARBAGE:
-            return _plain(Reply(451, VIOLATION.removeprefix("451 ")), failure.server)
+            return _plain(_nonsense(failure), failure.server)
         return None
+
+
+def _nonsense(failure: Failure) -> Reply:
+    """What is said of no reply, or of a reply that is no answer here."""
+    said = failure.reply
+    if said is None or said.in_range:
+        return Reply(451, VIOLATION.removeprefix("451 "))
+    return Reply(550, f"5.5.0 SMTP protocol violation: the server said {said}")
 
 
 def _plain(reply: Reply, server: Server) -> Statement:

@@ -13,6 +13,8 @@ from targets.reference.dialect import Statement
 from targets.reference.outcome import Failure, Server, Stage
 from targets.reference.queue import Message
 
+MOST_TEXT = 800
+"""Characters of a peer's text in one line, which may have 998 (RFC 5322 section 2.1.1)."""
 _CRLF = compat32.clone(linesep="\r\n")
 
 
@@ -72,7 +74,7 @@ class Writer:
     def block(self, lost: Lost) -> Part:
         """The fields of one recipient."""
         block = Part()
-        block["Final-Recipient"] = f"rfc822;{_ascii(lost.recipient)}"
+        block["Final-Recipient"] = _address(lost.recipient)
         block["Action"] = "failed"
         block["Status"] = lost.final.enhanced
         block["Diagnostic-Code"] = f"smtp;{_ascii(lost.final.diagnostic)}"
@@ -108,7 +110,16 @@ def _stamp(now: datetime) -> str:
     return f"{now.month}/{now.day}/{now.year} {now.hour % 12 or 12}:{now:%M:%S} {half}"
 
 
+def _address(recipient: str) -> str:
+    """An address with its type; one that is not ASCII is escaped (RFC 6533 section 3)."""
+    if recipient.isascii():
+        return f"rfc822;{recipient}"
+    escaped = (c if c.isascii() else f"\\x{{{ord(c):X}}}" for c in recipient)
+    return f"utf-8;{''.join(escaped)}"
+
+
 def _ascii(text: str) -> str:
-    """On one line, and without what a header field may not have."""
+    """On one line that is not too long, and without what a header field may not have."""
     line = " ".join(text.split()).encode("ascii", "replace").decode()
-    return "".join(c if c.isprintable() else "?" for c in line)
+    shown = "".join(c if c.isprintable() else "?" for c in line)
+    return shown if len(shown) <= MOST_TEXT else f"{shown[:MOST_TEXT]}[...]"

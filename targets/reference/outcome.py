@@ -21,6 +21,8 @@ class Stage(StrEnum):
     RCPT = "rcpt"
     DATA = "data"
     DOT = "dot"
+    RSET = "rset"
+    QUIT = "quit"
     INTERNAL = "internal"
 
 
@@ -45,6 +47,8 @@ class Kind(StrEnum):
     """The peer replied 4yz or 5yz."""
     GARBAGE = "garbage"
     """The peer sent what is no SMTP reply, or not one for this command."""
+    UNSUITABLE = "unsuitable"
+    """The message cannot go to this peer as it is; `reply` is what we ourselves say of it."""
     TLS_NOT_OFFERED = "tls-not-offered"
     TLS_REFUSED = "tls-refused"
     TLS_FAILED = "tls-failed"
@@ -84,6 +88,11 @@ class Reply:
         return 400 <= self.code < 500
 
     @property
+    def in_range(self) -> bool:
+        """Whether the code begins with a digit that SMTP has (RFC 5321 section 4.2)."""
+        return 200 <= self.code < 600
+
+    @property
     def enhanced(self) -> str:
         """The enhanced status code given; X.0.0 if there is none or it contradicts the reply.
 
@@ -94,7 +103,9 @@ class Reply:
         return found[0] if found and found[1] == digit else f"{digit}.0.0"
 
     def __str__(self) -> str:
-        return " ".join(f"{self.code} {self.text}".split())
+        """On one line, and fit to be shown: a peer's control characters are nobody's business."""
+        line = " ".join(f"{self.code:03d} {self.text}".split())
+        return "".join(c if c.isprintable() else "?" for c in line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,16 @@ these follow Exchange Server's transient retry interval and the DANE schedule.""
 LAST_PAUSE = 60 * MINUTE
 
 
+def refused_for_good(failure: Failure) -> bool:
+    """Whether this is a 5yz in the transaction, or a code that SMTP has not."""
+    transaction = failure.stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
+    if failure.reply is None or not transaction:
+        return False
+    if failure.kind in (Kind.REPLY, Kind.UNSUITABLE):
+        return not failure.reply.transient
+    return not failure.reply.in_range
+
+
 class Policy:
     """The right decisions."""
 
@@ -33,26 +43,25 @@ class Policy:
     def is_permanent(self, failure: Failure) -> bool:
         """Whether to give up at once; everything but a 5yz in a transaction may pass.
 
-        A 5yz greeting says something about the server, not about the recipient.
+        A 5yz greeting says something about the server, not about the recipient. A code that
+        SMTP has not is a fatal error (RFC 5321 section 4.2).
         """
-        if failure.kind in (Kind.NULL_MX, Kind.LOOP):
-            return True
-        if failure.kind is not Kind.REPLY or failure.reply is None:
-            return False
-        transaction = failure.stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
-        return transaction and not failure.reply.transient
+        return failure.kind in (Kind.NULL_MX, Kind.LOOP) or refused_for_good(failure)
 
     def stays(self, state: State) -> bool:
         """Whether the recipient stays in the queue in this state."""
         return state is State.DEFERRED
 
     def tries_next(self, failure: Failure) -> bool:
-        """Whether to try the next address after a failure before MAIL was answered.
+        """Whether to try the next address for a recipient after this failure.
 
-        RFC 5321 section 5.1: every address, until one works. Once a server has answered MAIL,
-        its word counts and nobody else is asked in this attempt.
+        RFC 5321 section 5.1: every address, until a delivery succeeds. A 5yz in the transaction
+        is about the recipient or the mail, and asking somebody else would be to repeat the
+        request (section 4.2.1). Where the connection is lost after the final dot, the host may have
+        the mail, and a second one need not have it too (RFC 1047).
         """
-        return True
+        in_doubt = failure.stage is Stage.DOT and failure.kind is not Kind.REPLY
+        return not (in_doubt or refused_for_good(failure))
 
     def ndrs(self, sender: str) -> int:
         """How many NDRs a lost message is worth; none to a null sender (RFC 5321 section 6.1)."""
@@ -73,6 +82,14 @@ class Policy:
     def checks_name(self, setting: Tls) -> bool:
         """Whether the certificate must be for TlsDomain."""
         return setting is Tls.DOMAIN
+
+    def goes_on(self, failure: Failure) -> bool:
+        """Whether the session is good for clear text after STARTTLS has failed.
+
+        After a 421 the server closes (RFC 5321 section 3.8).
+        """
+        shutting_down = failure.reply is not None and failure.reply.code == 421
+        return failure.kind is Kind.TLS_REFUSED and not shutting_down
 
     def falls_back(self, setting: Tls, failure: Failure) -> bool:
         """Whether to connect again in clear after TLS could not be started."""

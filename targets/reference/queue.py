@@ -5,7 +5,7 @@ Theory of operation
 A message is split into parcels, one a recipient domain; each parcel is one task. A task
 attempts, settles each recipient's fate, and waits on the clock for the next attempt, for the
 end of the lifetime, or for an order. Only the task changes its parcel, so an order given during
-an attempt is carried out right after it.
+an attempt is carried out right after it. Of one domain only so many are attempted at once.
 
 States of a recipient: waiting -> delivered | returned | expired; there is no way back, and each
 change is told once. A parcel is gone when nobody waits in it any more.
@@ -14,9 +14,11 @@ change is told once. A parcel is gone when nobody waits in it any more.
 import asyncio
 import sys
 import traceback
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from model.report import State
@@ -24,6 +26,9 @@ from targets.base import InQueue
 from targets.reference.clock import Clock
 from targets.reference.outcome import Failure, Outcome, Outcomes
 from targets.reference.policy import Policy
+
+AT_ONCE = 20
+"""Attempts for one domain at the same time (Exchange, MaxPerDomainOutboundConnections)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Queue:
         self._attempt = attempt
         self._listener = listener
         self._parcels: dict[Parcel, asyncio.Task[None]] = {}
+        self._lanes: dict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, AT_ONCE))
 
     def add(self, message: Message, lifetime: Callable[[str], float]) -> None:
         """Take a message on; `lifetime` gives the seconds for a domain."""
@@ -100,10 +106,11 @@ class Queue:
             parcel = Parcel(message, domain, lifetime(domain), recipients, message.date)
             self._parcels[parcel] = asyncio.create_task(self._live(parcel))
 
-    def retry(self, queue_id: str) -> None:
-        """Order an attempt now; nothing happens if the message is gone."""
+    def retry(self, *queue_ids: str) -> None:
+        """Order an attempt now for each; nothing happens where a message is gone."""
+        wanted = frozenset(queue_ids)
         for parcel in self._parcels:
-            if parcel.message.queue_id == queue_id:
+            if parcel.message.queue_id in wanted:
                 parcel.order.set()
 
     def waiting(self) -> list[InQueue]:
@@ -127,7 +134,8 @@ class Queue:
         parcel.order.clear()
         parcel.attempts += 1
         recipients = tuple(parcel.waiting)
-        outcomes = await self._attempt(parcel.message, parcel.domain, recipients)
+        async with self._lanes[parcel.domain]:
+            outcomes = await self._attempt(parcel.message, parcel.domain, recipients)
         parcel.attempted = self._clock.date()
         self._settle(parcel, [self._fate(parcel, r, outcomes[r]) for r in recipients])
 
@@ -172,5 +180,5 @@ def by_domain(recipients: Sequence[str]) -> dict[str, list[str]]:
     """The recipients of each domain, each once, in the order given."""
     found: dict[str, list[str]] = {}
     for recipient in dict.fromkeys(recipients):
-        found.setdefault(recipient.rpartition("@")[2].lower(), []).append(recipient)
+        found.setdefault(recipient.rpartition("@")[2].lower().rstrip("."), []).append(recipient)
     return found

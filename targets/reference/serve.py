@@ -57,7 +57,7 @@ class Door:
                 content = base64.b64decode(request["content"])
                 return agent.submit(request["sender"], request["recipients"], content)
             case "retry":
-                return agent.retry(request["queue_id"])
+                return agent.retry(*request["queue_ids"])
             case "advance":
                 return agent.advance(float(request["seconds"]))
             case "queue":

@@ -1,7 +1,8 @@
 """TLS settings as contexts, and the certificate checks that OpenSSL leaves to us.
 
-none and encrypt look at no certificate; certificate wants a trusted chain in its time and any
-name; domain wants also a name that matches TlsDomain (Set-OutboundConnector, TlsSettings).
+none and encrypt look at no certificate; certificate wants a trusted chain in its time, of which
+nothing has been revoked, and any name; domain wants also a name that matches TlsDomain
+(Set-OutboundConnector, TlsSettings).
 """
 
 import hashlib
@@ -15,17 +16,30 @@ EXPIRED = "CertificateExpired"
 NOT_YET_VALID = "CertificateNotYetValid"
 UNTRUSTED = "UntrustedRoot"
 MISMATCH = "SubjectMismatch"
+REVOKED = "Revoked"
+UNUSABLE = "WrongUsage"
 INVALID = "CertificateInvalid"
+"""The first three and MISMATCH have been seen in public traces, the others are inferred."""
 
-_WORDS = {10: EXPIRED, 9: NOT_YET_VALID, **dict.fromkeys((2, 18, 19, 20, 21), UNTRUSTED)}
-"""By OpenSSL's X509_V_ERR_* numbers (openssl-verification-options)."""
+_WORDS = {
+    9: NOT_YET_VALID,
+    10: EXPIRED,
+    **dict.fromkeys((2, 7, 18, 19, 20, 21), UNTRUSTED),
+    **dict.fromkeys((3, 12, 23), REVOKED),
+    **dict.fromkeys((24, 25, 26, 32, 34, 47, 48, 66, 68, 79), UNUSABLE),
+}
+"""By OpenSSL's X509_V_ERR_* numbers (openssl-verification-options).
+
+Revoked is also what no list, or none of today, says not to be.
+"""
 
 
 class Contexts:
     """The two client contexts that are needed, made once each."""
 
-    def __init__(self, ca_file: str) -> None:
-        self._ca_file = ca_file
+    def __init__(self, ca_file: str, crl_file: str = "") -> None:
+        """`crl_file` has the lists of all authorities in PEM; without it none are looked at."""
+        self._ca_file, self._crl_file = ca_file, crl_file
 
     @cached_property
     def blind(self) -> ssl.SSLContext:
@@ -41,6 +55,9 @@ class Contexts:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.load_verify_locations(self._ca_file)
+        if self._crl_file:
+            context.load_verify_locations(self._crl_file)
+            context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
         return context
 
 
