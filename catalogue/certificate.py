@@ -123,7 +123,7 @@ BAD_NAMES: dict[Flaw, Said] = {
 SOUND: dict[Flaw, tuple[Rule, str]] = {
     Flaw.RSA: (P320, "An RSA key instead of an elliptic curve's"),
     Flaw.WILDCARD: (rules.WILDCARD_LABEL, "A wildcard in place of the first label"),
-    Flaw.UPPER_CASE: (rules.DNS_ID, "The name in upper case"),
+    Flaw.UPPER_CASE: (rules.NAMES_IN_EITHER_CASE, "The name in upper case"),
     Flaw.MANY_NAMES: (rules.LARGE, "A thousand names, the last of which is the wanted one"),
     Flaw.ANY_PURPOSE: (rules.PURPOSE, "A certificate that names no purpose"),
     Flaw.NAME_PERMITTED: (rules.CONSTRAINTS, "An intermediate that may issue for this domain only"),

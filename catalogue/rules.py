@@ -53,6 +53,74 @@ CN_FALLBACK = Rule(
     "without a dNSName the common name may be looked at as a last resort",
 )
 
+# dns
+DNS_QUESTION = Rule("RFC 5452", "9.1", MUST, "an answer to another question is no answer")
+DNS_RESPONSE = Rule(
+    "RFC 1035", "7.3", MUST, "a message that claims to be a query is no answer, and is thrown away"
+)
+DNS_RANK = Rule(
+    "RFC 2181", "5.4.1", SHOULD, "what comes unasked in the additional section is never an answer"
+)
+DNS_BOGUS = Rule(
+    "RFC 4035", "5.5", MUST, "data that fails validation is not had, and that looks like SERVFAIL"
+)
+NO_FALLBACK = Rule(
+    "RFC 5321", "5.1", MUST, "the domain's own address is used only where it has no MX record"
+)
+IMPLICIT_MX = Rule(
+    "RFC 5321", "5.1", MUST, "a domain without MX records is its own mail host, by A or AAAA"
+)
+NONE_USABLE = Rule(
+    "RFC 5321", "5.1", MUST, "MX records of which none can be used are an error, and reported"
+)
+EVERY_ADDRESS = Rule(
+    "RFC 5321", "5.1", MUST, "all addresses of a host, A and AAAA, are tried in order"
+)
+MX_LIMIT = Rule(
+    "RFC 5321", "5.1", SHOULD, "at least two addresses are tried; there may be a limit to them"
+)
+MX_TARGET = Rule(
+    "RFC 5321",
+    "5.1",
+    POLICY,
+    "an MX record names a host with addresses; what else it may name is outside of the standard",
+)
+MX_ORDER = Rule("RFC 5321", "5.1", MUST, "the host with the lowest number is tried first")
+MX_EQUAL = Rule("RFC 5321", "5.1", MUST, "hosts of equal preference are taken at random")
+MX_SELF = Rule(
+    "RFC 5321", "5.1", MUST, "a client among the MX hosts drops itself and what is no better"
+)
+NULL_MX = Rule("RFC 7505", "3", MUST, "a null MX means that the domain takes no mail, nowhere")
+NULL_MX_ALONE = Rule(
+    "RFC 7505", "3", POLICY, "a null MX stands alone; what to make of another one is not said"
+)
+ALIAS = Rule("RFC 5321", "5.1", MUST, "a domain that is an alias is processed as its target")
+ALIAS_OF_HOST = Rule(
+    "RFC 2181",
+    "10.3",
+    POLICY,
+    "an MX record may not name an alias; a client may follow it all the same",
+)
+ALIAS_LOOP = Rule(
+    "RFC 1034", "3.6.2", MUST, "a loop of aliases, or one that leads nowhere, is an error"
+)
+ONE_FAMILY = Rule(
+    "RFC 4074", "4", POLICY, "name servers err on one type of address; the other may be used"
+)
+IPV6_HOST = Rule("RFC 5321", "5.1", MUST, "a host with an AAAA record only is reached over IPv6")
+ANY_CASE = Rule("RFC 4343", "3", MUST, "the case of a name makes no difference")
+LONG_NAME = Rule("RFC 1035", "3.1", MUST, "a label has up to 63 octets, a name 255")
+ODD_NAME = Rule(
+    "RFC 2181", "11", POLICY, "DNS restricts no label; host names have no underscore (RFC 1123)"
+)
+A_LABEL = Rule("RFC 5890", "2.3.2.1", MUST, "an A-label is looked up like any other label")
+NO_DESTINATION = Rule(
+    "RFC 1122",
+    "4.2.3.10",
+    MUST,
+    "to open a connection to a broadcast or multicast address is an error",
+)
+
 # session
 TIME_OUT = Rule("RFC 5321", "4.5.3.2", MUST, "a reply is waited for until its time-out is over")
 ONE_BY_ONE = Rule(
@@ -423,7 +491,9 @@ LONG_PATH = Rule(
 LARGE = Rule(
     "RFC 8446", "4.4.2", POLICY, "certificates may have megabytes, but software has its limits"
 )
-DNS_ID = Rule("RFC 6125", "6.4.1", MUST, "names are compared label by label, in either case")
+NAMES_IN_EITHER_CASE = Rule(
+    "RFC 6125", "6.4.1", MUST, "names are compared label by label, in either case"
+)
 A_LABELS = Rule("RFC 6125", "6.4.2", MUST, "internationalised names are compared as A-labels")
 NO_CN_BESIDE = Rule(
     "RFC 6125", "6.4.4", MUST, "the common name is not looked at where there is a dNSName"

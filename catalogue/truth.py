@@ -5,6 +5,7 @@ Each check takes scenarios and yields sentences about what is wrong. `flaws` loo
 about it.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from model.dns import Fault
 from model.expect import AnyOf, Delivers, Each, Expectation, One, Recovers, Refuses, failures, ways
 from model.failure import REASONS
 from model.middlebox import name_of
-from model.scenario import Host, Mail, Reach, Scenario
+from model.scenario import Family, Host, Mail, Reach, Scenario
 from model.smtp import ALWAYS, Behaviour, Moment, Say, Stage
 from model.tls import Flaw, Handshake, must_refuse
 
@@ -24,6 +25,9 @@ LABEL_LIMIT = 63
 """Octets of a DNS label (RFC 1035 section 2.3.4)."""
 STAGES = {str(stage): stage for stage in Stage} | {"rcpt-n": Stage.RCPT, "tls-ehlo": Stage.EHLO}
 """The stage that a place in an id stands for."""
+
+_ADDRESS = re.compile(r"\b(?P<type>A|AAAA) \{(?P<name>[^{}]*)\}$")
+"""The end of a zone line that is a host's address."""
 
 
 def flaws(chapter: str, scenario: Scenario) -> Iterator[str]:
@@ -41,6 +45,7 @@ def flaws(chapter: str, scenario: Scenario) -> Iterator[str]:
     yield from _untold(scenario)
     yield from _unsatisfiable(scenario)
     yield from _untrue(scenario)
+    yield from _unservable(scenario)
 
 
 def _unknown_hosts(scenario: Scenario) -> Iterator[str]:
@@ -165,6 +170,20 @@ def _untrue(scenario: Scenario) -> Iterator[str]:
         yield "its id says rcpt-n, and its first recipient fares as the others"
     if place == "tls-ehlo" and not any(isinstance(one, InTls) for one in behaviours):
         yield "its id says tls-ehlo, and its fault is in clear"
+
+
+def _unservable(scenario: Scenario) -> Iterator[str]:
+    """What a host's family has not: an address record of the other one, an ICMP message."""
+    families = {host.name: host.family for host in scenario.hosts}
+    for line in (line for zone in scenario.all_zones for line in zone.records):
+        found = _ADDRESS.search(line)
+        if found and found["name"] not in families:
+            yield f"its zone has the address of {found['name']!r}, which is none of its hosts"
+        elif found and found["type"] != families[found["name"]].qtype:
+            yield f"its zone has an address of another family: {line}"
+    for host in scenario.all_hosts:
+        if host.family is Family.IPV6 and host.reach is Reach.NET_PROHIBITED:
+            yield f"{host.name} cannot be {host.reach}: ICMPv6 has no code that says so"
 
 
 def _acts_at(host: Host, stage: Stage) -> bool:

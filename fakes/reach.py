@@ -31,6 +31,7 @@ from fakes.wire import (
     PROHIBITED,
     Tap,
     attach,
+    has_code,
 )
 from model.scenario import Reach
 
@@ -87,6 +88,8 @@ class Reaches:
         if reach in _CODES and self._tap is None:
             _check_open_room(ip, reach)
             return
+        if reach in _CODES and not has_code(_CODES[reach], _family(ip)):
+            raise ValueError(f"{reach} cannot be had at {ip}: ICMPv6 has no code that says so")
         full = reach is Reach.BACKLOG
         self._sockets[ip, port] = self._fill_up(ip, port) if full else [_listen_silently(ip, port)]
         if reach in _CODES:
@@ -116,9 +119,9 @@ class Reaches:
     def _fill_up(self, ip: str, port: int) -> list[socket.socket]:
         listener = _bound(ip, port)
         listener.listen(0)
-        filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        filler = socket.socket(_family(ip), socket.SOCK_STREAM)
         filler.bind((ip, 0))
-        self._fillers.add(filler.getsockname())
+        self._fillers.add(filler.getsockname()[:2])
         filler.settimeout(_FILLER_TIMEOUT)
         filler.connect((ip, port))
         return [listener, filler]
@@ -136,8 +139,12 @@ class Reaches:
             self._tap.icmp_unreachable(code, packet)
 
 
+def _family(ip: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in ip else socket.AF_INET
+
+
 def _bound(ip: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(_family(ip), socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((ip, port))
     return listener

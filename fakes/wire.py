@@ -2,9 +2,10 @@
 
 Theory of operation
 -------------------
-A `Tap` is one packet socket on `lo` with a filter in the kernel that lets nothing through but
-the first packet of an IPv4 TCP connection (SYN without ACK), and one raw socket for ICMP. It
-changes nothing by itself: whoever is told of a SYN decides whether to answer it.
+A `Tap` is, for IPv4 and for IPv6 if the kernel has it, one packet socket on `lo` with a filter in
+the kernel that lets nothing through but the first packet of a TCP connection (SYN without ACK),
+and one raw socket for ICMP. It changes nothing by itself: whoever is told of a SYN decides whether
+to answer it.
 
 What holds always: a SYN is told once (a packet on `lo` is seen going out and coming in; the
 former is dropped), retransmitted ones again. All calls come on the loop. It needs CAP_NET_RAW,
@@ -15,7 +16,8 @@ import asyncio
 import ctypes
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 NET_UNREACHABLE = 0
 HOST_UNREACHABLE = 1
@@ -27,13 +29,18 @@ PROHIBITED = 13
 """ICMP type 3 code 13, communication administratively prohibited (RFC 1812 section 5.2.7.1)."""
 
 _DESTINATION_UNREACHABLE = 3
-_ETH_P_IP = 0x0800
+_DESTINATION_UNREACHABLE_6 = 1
+_TWINS = {NET_UNREACHABLE: 0, PROHIBITED: 1, HOST_UNREACHABLE: 3, PORT_UNREACHABLE: 4}
+"""The same codes in ICMPv6 (RFC 4443 section 3.1), which has none for NET_PROHIBITED."""
 _PACKET_OUTGOING = 4
 _SO_ATTACH_FILTER = 26
 _QUOTED = 128
 """Octets kept of a packet: its IP and TCP headers at their longest, and no more is needed."""
 
-_FILTER: tuple[tuple[int, int, int, int], ...] = (
+Program = tuple[tuple[int, int, int, int], ...]
+"""Classic BPF over an IP packet: (code, jump if true, jump if false, operand)."""
+
+_SYN_OF_4: Program = (
     (0x30, 0, 0, 9),  # ldb [9]           protocol
     (0x15, 0, 6, 6),  # jeq #6            TCP, else drop
     (0x28, 0, 0, 6),  # ldh [6]           flags and fragment offset
@@ -45,9 +52,31 @@ _FILTER: tuple[tuple[int, int, int, int], ...] = (
     (0x06, 0, 0, 0),  # ret #0
     (0x06, 0, 0, _QUOTED),  # ret #128
 )
-"""Classic BPF over the IP packet: (code, jump if true, jump if false, operand)."""
+_SYN_OF_6: Program = (
+    (0x30, 0, 0, 6),  # ldb [6]           next header
+    (0x15, 0, 3, 6),  # jeq #6            TCP at once, without extension headers; else drop
+    (0x30, 0, 0, 53),  # ldb [40+13]      TCP flags
+    (0x54, 0, 0, 0x12),  # and #0x12       SYN and ACK
+    (0x15, 1, 0, 0x02),  # jeq #2          SYN alone: keep
+    (0x06, 0, 0, 0),  # ret #0
+    (0x06, 0, 0, _QUOTED),  # ret #128
+)
 
-NOTHING: tuple[tuple[int, int, int, int], ...] = ((0x06, 0, 0, 0),)
+
+@dataclass(frozen=True, slots=True)
+class _Protocol:
+    """What is to be known of an internet protocol to watch it."""
+
+    ethertype: int
+    program: Program
+    family: socket.AddressFamily
+    icmp: int
+
+
+_IPV4 = _Protocol(0x0800, _SYN_OF_4, socket.AF_INET, socket.IPPROTO_ICMP)
+_IPV6 = _Protocol(0x86DD, _SYN_OF_6, socket.AF_INET6, socket.IPPROTO_ICMPV6)
+
+NOTHING: Program = ((0x06, 0, 0, 0),)
 """The filter that lets no packet through: ret #0."""
 
 OnSyn = Callable[[str, int, str, int, bytes], None]
@@ -60,24 +89,42 @@ class Tap:
     def __init__(self, on_syn: OnSyn) -> None:
         self._on_syn = on_syn
         self._loop = asyncio.get_running_loop()
-        self._packets, self._icmp = _open_sockets()
-        self._loop.add_reader(self._packets, self.look)
+        protocols = (_IPV4, _IPV6) if has_ipv6() else (_IPV4,)
+        self._icmp: dict[int, socket.socket] = {}
+        self._packets: list[socket.socket] = []
+        try:
+            for protocol in protocols:
+                self._watch(protocol)
+        except OSError:
+            self.close()
+            raise
+
+    def _watch(self, protocol: _Protocol) -> None:
+        self._icmp[protocol.family] = _raw(protocol)
+        packets = _packets(protocol)
+        self._packets.append(packets)
+        self._loop.add_reader(packets, self.look)
 
     def icmp_unreachable(self, code: int, packet: bytes) -> None:
         """Answer a packet with `destination unreachable`, as a router on its way would.
 
-        `code` is one of those above. The connecting kernel gives up at once and makes
-        EHOSTUNREACH of 1 and 13, ENETUNREACH of 0 and 9, ECONNREFUSED of 3 (RFC 1122 section
-        4.2.3.9; icmp(7)).
+        `code` is one of those above that the packet's protocol has (`has_code`). The connecting
+        kernel gives up at once and makes EHOSTUNREACH of 1 and 13, ENETUNREACH of 0 and 9,
+        ECONNREFUSED of 3 (RFC 1122 section 4.2.3.9; icmp(7)); over IPv6 EACCES of 13.
         """
-        source = socket.inet_ntoa(packet[12:16])
-        self._icmp.sendto(unreachable(code, packet), (source, 0))
+        family = _family(packet)
+        source = _address(packet, 0)
+        self._icmp[family].sendto(unreachable(code, packet), (source, 0))
 
     def look(self) -> None:
         """Take what there is; a burst of SYNs must not wait for a turn of the loop each."""
+        for packets in self._packets:
+            self._take(packets)
+
+    def _take(self, packets: socket.socket) -> None:
         while True:
             try:
-                packet, address = self._packets.recvfrom(_QUOTED)
+                packet, address = packets.recvfrom(_QUOTED)
             except BlockingIOError:
                 return
             if address[2] != _PACKET_OUTGOING and (ends := endpoints(packet)) is not None:
@@ -85,28 +132,63 @@ class Tap:
 
     def close(self) -> None:
         """Stop listening. May be called twice."""
-        if self._packets.fileno() >= 0:
-            self._loop.remove_reader(self._packets)
-        self._packets.close()
-        self._icmp.close()
+        for packets in self._packets:
+            if packets.fileno() >= 0:
+                self._loop.remove_reader(packets)
+            packets.close()
+        for icmp in self._icmp.values():
+            icmp.close()
+
+
+def has_ipv6() -> bool:
+    """Whether this kernel has IPv6 at all."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+    except OSError:
+        return False
+    return True
+
+
+def has_code(code: int, family: socket.AddressFamily) -> bool:
+    """Whether the ICMP of this protocol can say so."""
+    return family is not socket.AF_INET6 or code in _TWINS
 
 
 def endpoints(packet: bytes) -> tuple[str, int, str, int] | None:
     """Source address and port, destination address and port of a TCP packet; None if cut off."""
-    start = (packet[0] & 0x0F) * 4 if packet else 0
+    start = _head(packet)
     if start < 20 or len(packet) < start + 4:
         return None
     source_port, port = struct.unpack_from("!HH", packet, start)
-    return (
-        socket.inet_ntoa(packet[12:16]),
-        source_port,
-        socket.inet_ntoa(packet[16:20]),
-        port,
-    )
+    return _address(packet, 0), source_port, _address(packet, 1), port
+
+
+def _family(packet: bytes) -> socket.AddressFamily:
+    return socket.AF_INET6 if packet[0] >> 4 == 6 else socket.AF_INET
+
+
+def _head(packet: bytes) -> int:
+    """Octets of the IP header; extension headers of IPv6 are not let through by the filter."""
+    if not packet:
+        return 0
+    return 40 if _family(packet) is socket.AF_INET6 else (packet[0] & 0x0F) * 4
+
+
+def _address(packet: bytes, which: int) -> str:
+    """The source (0) or the destination (1) of a packet."""
+    family = _family(packet)
+    first, octets = (8, 16) if family is socket.AF_INET6 else (12, 4)
+    start = first + which * octets
+    return socket.inet_ntop(family, packet[start : start + octets])
 
 
 def unreachable(code: int, packet: bytes) -> bytes:
-    """The ICMP message of type 3 that quotes a packet (RFC 792)."""
+    """The ICMP message that quotes a packet: type 3 (RFC 792), for IPv6 type 1 (RFC 4443).
+
+    The checksum of ICMPv6 is left to the kernel (RFC 3542 section 3.1).
+    """
+    if _family(packet) is socket.AF_INET6:
+        return struct.pack("!BBHI", _DESTINATION_UNREACHABLE_6, _TWINS[code], 0, 0) + packet
     head = struct.pack("!BBHI", _DESTINATION_UNREACHABLE, code, 0, 0)
     total = checksum(head + packet)
     return struct.pack("!BBHI", _DESTINATION_UNREACHABLE, code, total, 0) + packet
@@ -121,30 +203,30 @@ def checksum(octets: bytes) -> int:
     return 0xFFFF - total
 
 
-def _open_sockets() -> tuple[socket.socket, socket.socket]:
+def _raw(protocol: _Protocol) -> socket.socket:
+    """What ICMP messages are sent with."""
     try:
-        icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        return socket.socket(protocol.family, socket.SOCK_RAW, protocol.icmp)
     except PermissionError as error:
         raise PermissionError(
             "packets on lo cannot be read here: use the sealed room, which has a network of its own"
         ) from error
+
+
+def _packets(protocol: _Protocol) -> socket.socket:
+    """What SYNs are read from."""
+    # Protocol 0 receives nothing; bind starts it, so no packet slips in before the filter.
+    packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
     try:
-        # Protocol 0 receives nothing; bind starts it, so no packet slips in before the filter.
-        packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
+        attach(packets, protocol.program)
+        packets.bind(("lo", protocol.ethertype))
     except OSError:
-        icmp.close()
-        raise
-    try:
-        attach(packets, _FILTER)
-        packets.bind(("lo", _ETH_P_IP))
-    except OSError:
-        icmp.close()
         packets.close()
         raise
-    return packets, icmp
+    return packets
 
 
-def no_more_than(octets: int) -> tuple[tuple[int, int, int, int], ...]:
+def no_more_than(octets: int) -> Program:
     """The filter that lets through only what is so long at most, its TCP header included."""
     return (
         (0x80, 0, 0, 0),  # ld len
@@ -154,7 +236,7 @@ def no_more_than(octets: int) -> tuple[tuple[int, int, int, int], ...]:
     )
 
 
-def attach(sock: socket.socket, steps: Sequence[tuple[int, int, int, int]]) -> None:
+def attach(sock: socket.socket, steps: Program) -> None:
     """Give the kernel a filter for what a socket receives (socket(7), SO_ATTACH_FILTER).
 
     It takes a struct sock_fprog, which holds a pointer. Any user may do so; what the filter lets

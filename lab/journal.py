@@ -7,7 +7,7 @@ on the lab's loop only and never changed. Whoever waits is woken when the agent 
 recipient or mail comes home, and looks at those events again: they are few, where hundreds of
 messages leave tens of thousands of others.
 What belongs to no page is a stray, and so is mail that arrives when its page is settled: the
-verdict is out by then. Once time has been let pass, late mail is only what expiry brings. A page that
+verdict is out by then. What goes astray and names a page is judged there, if it still can be. Once time has been let pass, late mail is only what expiry brings. A page that
 was never opened swallows its events: they come from the sink's own connections.
 """
 
@@ -78,11 +78,12 @@ class Journal:
         self._time_has_passed = True
 
     def strayed(self, what: str) -> None:
-        """Note something that belongs to no scenario, on every page whose label it names."""
-        self.strays.append(what)
-        for word in set(re.split(r"[^a-z0-9-]+", what.lower())):
-            if word in self._pages:
-                self.saw(word, Strayed(self.elapsed(word), what))
+        """Note something out of place on every page whose label it names, or else for the lab."""
+        named = set(re.split(r"[^a-z0-9-]+", what.lower())) & set(self._pages)
+        for label in named:
+            self.saw(label, Strayed(self.elapsed(label), what))
+        if named <= self._settled:
+            self.strays.append(what)
 
     def events(self, label: str) -> tuple[Event, ...]:
         """The scenario's events so far."""

@@ -1,6 +1,6 @@
 """Where each scenario is put: its domains, its addresses, its route, its message.
 
-A pure function of the scenarios, the room's network and its port. The scenario's id is its
+A pure function of the scenarios, the room's networks and its port. The scenario's id is its
 domain, so `grep connect-refused` finds it in any log.
 """
 
@@ -11,7 +11,8 @@ from itertools import islice
 
 from fakes.reach import NO_WAY, NOWHERE
 from lab.room import Room
-from model.scenario import Scenario
+from lab.sealed import NETWORK6
+from model.scenario import Family, Scenario
 from model.trace import Placement
 from targets.base import Envelope, Route
 
@@ -50,7 +51,7 @@ def place_all(
     lifetimes: Mapping[str, float],
 ) -> list[Placed]:
     """Place every scenario; `lifetimes` gives each id's lifetime by the agent's clock."""
-    addresses = _addresses(network)
+    addresses = {Family.IPV4: _addresses(network), Family.IPV6: _addresses(NETWORK6)}
     return [_place(s, addresses, room, lifetimes[s.id]) for s in scenarios]
 
 
@@ -64,13 +65,16 @@ def _addresses(network: str) -> Iterator[str]:
     return (str(net[number]) for number in range(256, net.num_addresses - 1))
 
 
-def _place(scenario: Scenario, addresses: Iterator[str], room: Room, lifetime: float) -> Placed:
+def _place(
+    scenario: Scenario, addresses: Mapping[Family, Iterator[str]], room: Room, lifetime: float
+) -> Placed:
     domain = f"{scenario.label}.test"
     home = f"{scenario.label}.{HOME}"
     hosts = {}
     for host in scenario.hosts:
         away = host.reach in NO_WAY and not room.sealed
-        hosts[host.name] = (f"{host.name}.{domain}", NOWHERE if away else next(addresses))
+        ip = NOWHERE if away else next(addresses[host.family])
+        hosts[host.name] = (f"{host.name}.{domain}", ip)
     addresses_of = {name: ip for name, (_, ip) in hosts.items()}
     at = "@" + scenario.mail.domain.format(domain=domain, **addresses_of)
     placement = Placement(
@@ -81,8 +85,8 @@ def _place(scenario: Scenario, addresses: Iterator[str], room: Room, lifetime: f
         hosts=hosts,
         port=room.smtp_port,
     )
-    boxed = dict.fromkeys(host.name for host in scenario.all_hosts if host.box)
-    inner = {name: next(addresses) for name in boxed}
+    boxed = {host.name: host.family for host in scenario.all_hosts if host.box}
+    inner = {name: next(addresses[family]) for name, family in boxed.items()}
     return Placed(scenario, placement, _route(scenario, placement, lifetime), inner)
 
 

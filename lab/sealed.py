@@ -30,12 +30,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lab.room import Account, Unavailable
+from model.scenario import AGENT
 from model.timers import Timers
 
 NETWORK = "198.18.0.0/15"
 """The block for benchmarks (RFC 2544, RFC 5735): in no real network's routing table."""
+NETWORK6 = "2001:2::/48"
+"""The same for IPv6 (RFC 5180): its addresses may be bound and reached where the kernel has IPv6."""
 RESOLVER = "127.0.0.53"
-HOSTNAME = "agent.test"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Not the last command of the shell's list: shells execute that one in their own place.
@@ -44,6 +46,8 @@ _SPACES = ("--pid", "--net", "--uts", "--ipc", "--mount", "--propagation", "priv
 _GUARD = ("--fork", "--kill-child", "--mount-proc")
 _AS_USER = ("--user", "--map-root-user", "--map-auto")
 _PROBE_TIMEOUT = 10.0
+_FOREIGN = "/proc/sys/net/ipv6/ip_nonlocal_bind"
+"""Lets a program bind addresses that no interface has: an interface could only be given each."""
 _BIND, _REC = 0x1000, 0x4000  # MS_BIND, MS_REC of mount(2)
 _DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
 _EMPTIED = ("/var/spool", "/var/lib", "/var/mail", "/run")
@@ -80,16 +84,26 @@ def _why_not() -> str:
     for tool, package in tools.items():
         if not _tool(tool):
             return f"a sealed room needs `{tool}`: install it with `apt-get install {package}`"
-    said = _probe()
+    said = _probe(_tool("ip") or "ip", "link", "set", "lo", "up")
     return f"a sealed room cannot be had ({said}): {_remedy(said)}" if said else ""
 
 
-def _probe() -> str:
-    """Make namespaces once and end them; the error's last line, empty if it worked."""
-    lo_up = [*_unshare(), _tool("ip") or "ip", "link", "set", "lo", "up"]
+@functools.cache
+def why_no_ipv6() -> str:
+    """Why a sealed room would have no IPv6, in one sentence; empty if it would."""
+    ip = _tool("ip") or "ip"
+    plumb = (
+        f"{ip} link set lo up && {ip} -6 route add local {NETWORK6} dev lo && echo 1 >{_FOREIGN}"
+    )
+    said = _probe("sh", "-c", plumb)
+    return f"the kernel gives the sealed room no IPv6 ({said})" if said else ""
+
+
+def _probe(*argv: str) -> str:
+    """Run a command in namespaces of its own; its error's last line, empty if it worked."""
     try:
         done = subprocess.run(
-            lo_up,
+            [*_unshare(), *argv],
             check=False,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -124,7 +138,10 @@ def seal(work: Path, ca_pem: bytes, timers: Timers, crl_pem: bytes = b"") -> "Se
     """
     _ip("link", "set", "lo", "up")
     _ip("route", "add", "local", NETWORK, "dev", "lo")
-    socket.sethostname(HOSTNAME)
+    with contextlib.suppress(OSError):  # then there is none; see `why_no_ipv6`
+        _ip("-6", "route", "add", "local", NETWORK6, "dev", "lo")
+        Path(_FOREIGN).write_text("1")
+    socket.sethostname(AGENT)
     for folder in _EMPTIED:
         _empty(Path(folder))
     work.mkdir(parents=True, exist_ok=True)
@@ -255,9 +272,9 @@ def _own_etc(copy: Path, timers: Timers) -> None:
     wait = max(1, math.ceil(timers.dns))  # resolv.conf(5) knows whole seconds only
     texts = {
         "resolv.conf": f"nameserver {RESOLVER}\noptions timeout:{wait} attempts:1\n",
-        "hosts": f"127.0.0.1 localhost {HOSTNAME}\n",
+        "hosts": f"127.0.0.1 localhost {AGENT}\n",
         "nsswitch.conf": _NSSWITCH,
-        "hostname": f"{HOSTNAME}\n",
+        "hostname": f"{AGENT}\n",
     }
     for name, text in texts.items():
         (copy / name).unlink(missing_ok=True)  # may be a link to what is not in the room

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from fakes.reach import NO_WAY, needs_sealed_room
 from lab.lab import Order
 from lab.pace import Pace, scaled
+from lab.sealed import why_no_ipv6
 from model.expect import expires
-from model.scenario import HOUR, Scenario
+from model.scenario import HOUR, Family, Scenario
 from model.tls import REVOCATION, Tls
 from targets.base import Capability, Target
 
@@ -40,6 +41,8 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "the target has a connection for each copy of a message"
     if not sealed and any(needs_sealed_room(host.reach) for host in scenario.all_hosts):
         return "ICMP needs the sealed room"
+    if any(host.family is Family.IPV6 for host in scenario.all_hosts):
+        return why_no_ipv6() if sealed else "IPv6 needs the sealed room"
     changed = scenario.change.hosts if scenario.change else ()
     if not sealed and any(scenario.host(one.name).reach in NO_WAY for one in changed):
         return "in the open room no way ever leads to an address that cannot be reached"

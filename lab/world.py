@@ -24,7 +24,7 @@ from lab.journal import Journal
 from lab.plan import HOME, Placed, sink_address
 from lab.room import Room
 from model.events import Knocked
-from model.scenario import Host, Reach
+from model.scenario import AGENT, Host, Reach
 from model.timers import Timers
 from model.tls import Flaw
 
@@ -54,7 +54,8 @@ class World:
         await self.dns.start(*self.room.dns)
         self._reaches = Reaches(sealed=self.room.sealed, on_syn=self._on_syn)
         self.dns.fixed(HOME, ("@ A " + self._sink_ip, "mx A " + self._sink_ip))
-        self.dns.fixed("agent.test", ("@ A 127.0.0.1",))
+        self.dns.fixed(AGENT, ("@ A 127.0.0.1",))
+        self.dns.fixed("localhost", ("@ A 127.0.0.1", "@ AAAA ::1"))  # RFC 6761 section 6.3
         self._home = self._sink()
         await self._home.open()
         for one in placed:
@@ -173,7 +174,8 @@ class World:
         if source == self._inner.get(ip):
             return  # a box to the host behind it
         if (where := self._by_ip.get(ip)) is None:
-            theirs = ip == self._sink_ip or ip.startswith("127.")  # loopback: the agent's own door
+            loopback = ip.startswith("127.") or ip == "::1"  # the agent's own door
+            theirs = ip == self._sink_ip or loopback
             if to_port == self.room.smtp_port and not theirs:
                 self.journal.strayed(f"a connection to {ip}:{to_port}, where nobody lives")
         elif (ip, port) not in self._syns:  # else the kernel sends it again

@@ -33,6 +33,16 @@ class Answer:
     cut: bool = False
     """Over TCP: close the connection instead of answering."""
     delay: float = 0.0
+    query: bool = False
+    """Whether the message says of itself that it is a query (QR clear)."""
+    question: str = ""
+    """The absolute name in the question section; empty: the one that was asked for."""
+    chopped: int = 0
+    """How many octets are missing at the end of the last record, and of the message."""
+    extended: int | None = None
+    """The extended error (RFC 8914), if the question has an OPT."""
+    additional: tuple[str, ...] = ()
+    """Lines that nobody has asked for, in the additional section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ class Query:
     visit: int
     elapsed: float
     udp: bool
+    unchecked: bool = False
+    """Whether it wants data that did not pass validation, too (CD, RFC 4035 section 3.2.2)."""
 
 
 class Fault(Protocol):
@@ -98,15 +110,19 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Truncate:
-    """Answer over UDP with the TC bit and no records; over TCP in full, or hang up there."""
+    """Answer over UDP with the TC bit and no records; over TCP in full, or hang up there.
+
+    `after`: a share of the target's DNS time-out for which TCP is silent before it is hung up on.
+    """
 
     tcp: bool = True
+    after: float = 0.0
 
     def spoil(self, answer: Answer, query: Query) -> Answer | None:
         """Truncate what goes over UDP."""
         if query.udp:
             return replace(answer, records=(), truncated=True)
-        return answer if self.tcp else replace(answer, cut=True)
+        return answer if self.tcp else replace(answer, cut=True, delay=self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +163,72 @@ class Stale:
             return answer
         left = max(1, round(self.ttl - query.elapsed))
         return Answer(self.rcode, tuple(_with_ttl(line, left) for line in self.old))
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """Answer with these records instead, lines like a zone's; no alias in them is followed."""
+
+    records: tuple[str, ...]
+
+    def spoil(self, answer: Answer, query: Query) -> Answer | None:
+        """Replace the records."""
+        return Answer(records=self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class AsQuery:
+    """Answer with QR clear, so that the message claims to be a question (RFC 1035 section 4.1.1)."""
+
+    def spoil(self, answer: Answer, query: Query) -> Answer | None:
+        """Mark the answer."""
+        return replace(answer, query=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherQuestion:
+    """Answer as if another name had been asked for: the question section names that one."""
+
+    name: str = "someone-else.test."
+
+    def spoil(self, answer: Answer, query: Query) -> Answer | None:
+        """Mark the answer."""
+        return replace(answer, question=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Chop:
+    """Cut the last octets off the answer, in the midst of its last record."""
+
+    octets: int = 3
+
+    def spoil(self, answer: Answer, query: Query) -> Answer | None:
+        """Mark the answer."""
+        return replace(answer, chopped=self.octets)
+
+
+@dataclass(frozen=True, slots=True)
+class Bogus:
+    """Be a resolver that validates, before a zone whose signatures do not fit.
+
+    SERVFAIL, but for who sets CD the data, with the extended error 6 in either case (RFC 4035
+    section 5.5, RFC 8914).
+    """
+
+    def spoil(self, answer: Answer, query: Query) -> Answer | None:
+        """Withhold what does not validate."""
+        return replace(answer if query.unchecked else Answer("SERVFAIL"), extended=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Glue:
+    """Add records that were not asked for to the answer, lines like a zone's."""
+
+    records: tuple[str, ...]
+
+    def spoil(self, answer: Answer, query: Query) -> Answer | None:
+        """Fill the additional section."""
+        return replace(answer, additional=self.records)
 
 
 def _with_ttl(line: str, ttl: int) -> str:

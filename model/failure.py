@@ -27,6 +27,7 @@ REASONS: dict[Failure, frozenset[str]] = {
         {
             "servfail",
             "rcode-refused",
+            "rcode-other",
             "no-answer",
             "malformed",
             "domain-nxdomain",

@@ -13,6 +13,7 @@ from model.address import canonical
 from model.events import (
     Accepted,
     Asked,
+    Changed,
     Connected,
     Declined,
     Did,
@@ -164,21 +165,27 @@ def code_class(scenario: Scenario, trace: Trace) -> Wrongs:
 def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
     """A failure reported after a server was contacted names that server (host or address).
 
-    Where SYNs cannot be seen, a host that is away may have been the one.
+    Once the world has changed, another attempt begins: it may end before any server. A SYN may be
+    seen a moment after the report that names its host, so every server of the trace will do; where
+    SYNs cannot be seen, a host that is away may have been the one, too.
     """
-    contacted: set[str] = set()
+    contacts = (e.host for e in trace.events if isinstance(e, Connected | Knocked))
+    names = {name for host in contacts for name in trace.placement.hosts.get(host, ())}
     away = {host.name for host in scenario.all_hosts if host.reach is not Reach.UP}
     unseen = set() if trace.sealed else {n for h in away for n in trace.placement.hosts[h]}
     ours = frozenset(canonical(one).lower() for one in trace.placement.recipients)
+    contacted = False
     wrongs, seen = [], False
     for event in trace.events:
+        if isinstance(event, Changed):
+            contacted = False
         if isinstance(event, Connected | Knocked):
-            contacted |= set(trace.placement.hosts.get(event.host, ()))
+            contacted = True
         if contacted and isinstance(event, Reported) and _is_failure(event.report, ours):
             seen = True
             said = f"{event.report.host} {event.report.ip} {event.report.text}"
-            if not any(name in said for name in contacted | unseen):
-                wanted = " or ".join(sorted(contacted))
+            if not any(name in said for name in names | unseen):
+                wanted = " or ".join(sorted(names))
                 observed = f"{event.report}: {event.report.text}"
                 wrongs.append(Mismatch("server named in the report", wanted, observed))
     return wrongs if seen else None

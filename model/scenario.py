@@ -14,6 +14,23 @@ HOUR = 3600.0
 """Seconds."""
 
 
+AGENT = "agent.test"
+"""The agent's own host name, in every zone that names it; its address is 127.0.0.1."""
+
+
+class Family(StrEnum):
+    """Which internet protocol a host is reached by."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+    """Needs the sealed room, and a kernel that has it."""
+
+    @property
+    def qtype(self) -> str:
+        """The type of its address records."""
+        return "AAAA" if self is Family.IPV6 else "A"
+
+
 class Reach(StrEnum):
     """What becomes of a connection to a host's address."""
 
@@ -50,6 +67,7 @@ class Host:
     handshake: Handshake = Handshake.USUAL
     script: tuple[Action, ...] = ()
     """Played octet by octet instead of SMTP: the first action at once, one more per line heard."""
+    family: Family = Family.IPV4
     swallows: int = 0
     """Octets beyond which a TCP segment vanishes on its way to the host, and no ICMP message says
     so: a black hole of path MTU discovery (RFC 2923 section 2.1). 0: none does."""
@@ -191,7 +209,7 @@ class Scenario:
         if self.zone is not None:
             return self.zone
         mx = tuple(f"@ MX {10 * n} {h.name}" for n, h in enumerate(self.hosts, 1))
-        return Zone((*mx, *(f"{h.name} A {{{h.name}}}" for h in self.hosts)))
+        return Zone((*mx, *(f"{h.name} {h.family.qtype} {{{h.name}}}" for h in self.hosts)))
 
     @property
     def all_hosts(self) -> tuple[Host, ...]:

@@ -9,13 +9,15 @@ from catalogue import CATALOGUE, BadCatalogue, dialects, index, whole
 from catalogue.control import OPENING
 from catalogue.dialects import BadDialect, read
 from catalogue.truth import flaws, places, unused
+from fakes.zones import table
 from lab.pace import PACES
 from model.behaviours import CutAt, CutBody, InTls, KeepThenCut, Quota, StallAt, Withhold
+from model.dns import Zone
 from model.expect import AnyOf, Delivers, Each, Fails, Recovers, Refuses
 from model.failure import Cause, Failure
 from model.judge import describe, expected_codes
 from model.rule import Level, Rule
-from model.scenario import Change, Connector, Host, Mail, Reach, Scenario
+from model.scenario import Change, Connector, Family, Host, Mail, Reach, Scenario
 from model.smtp import Behaviour, Stage
 from model.tls import Flaw, Tls
 from reports.record import cause_of
@@ -68,6 +70,13 @@ CUT_AT_MAIL = (Host(behaviours=(CutAt(Stage.MAIL),)),)
         ({"spread": ("mx7",)}, "order of 'mx7'"),
         ({"order": ("mx1",), "mail": Mail(messages=2)}, "have no order"),
         ({"expect": Refuses()}, "nothing odd about it"),
+        ({"zone": Zone(("@ A {mx7}",))}, "address of 'mx7', which is none"),
+        ({"zone": Zone(("@ AAAA {mx1}",))}, "another family"),
+        (
+            {"hosts": (Host(family=Family.IPV6, reach=Reach.NET_PROHIBITED),)},
+            "ICMPv6 has no code",
+        ),
+        ({"hosts": (Host(family=Family.IPV6),), "zone": Zone(("@ A {mx1}",))}, "another family"),
         ({"id": "control.x.under-domain"}, "its id says under-domain"),
         ({"id": "control.rcpt.x", "hosts": CUT_AT_MAIL, "expect": BUSY}, "its id says rcpt"),
     ],
@@ -80,6 +89,22 @@ def test_a_scenario_that_cannot_be_is_refused(wrong: dict[str, Any], words: str)
     assert not list(flaws("control", OPENING))
     with pytest.raises(BadCatalogue, match=r"control|dns"):
         index({"control": (bad,)})
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=lambda s: s.id)
+def test_every_zone_can_be_served(scenario: Scenario) -> None:
+    """Its lines are zone lines, its addresses are of its hosts, and of their family."""
+    addresses = {
+        host.name: "2001:2::1" if host.family is Family.IPV6 else "127.0.0.1"
+        for host in scenario.hosts
+    }
+    for zone in scenario.all_zones:
+        made = table(f"{scenario.label}.test", zone.records, addresses, faults=zone.faults)
+        for name, types in made.rrsets.items():
+            for qtype, lines in types.items():
+                assert qtype not in ("A", "AAAA") or all(
+                    (":" in line.rpartition(" ")[2]) is (qtype == "AAAA") for line in lines
+                ), name
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,24 @@
 """Every fault does what its docstring says, to an answer and without a socket."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from model.dns import (
     Answer,
+    AsQuery,
+    Bogus,
+    Chop,
     Delay,
     Fault,
     Garbage,
+    Glue,
     NoData,
+    OtherQuestion,
     Query,
     Rcode,
+    Says,
     Silence,
     Spoiled,
     Stale,
@@ -72,6 +81,39 @@ def test_truncate_without_tcp_hangs_up_there() -> None:
     assert Truncate(tcp=False).spoil(HONEST, ask(udp=False)) == Answer(
         records=HONEST.records, cut=True
     )
+
+
+def test_truncate_may_be_silent_over_tcp_before_it_hangs_up() -> None:
+    """For a share of the time-out; UDP is answered at once."""
+    slow = Truncate(tcp=False, after=1.5)
+    assert slow.spoil(HONEST, ask(udp=True)) == Answer(truncated=True)
+    assert slow.spoil(HONEST, ask(udp=False)) == replace(HONEST, cut=True, delay=1.5)
+
+
+@pytest.mark.parametrize(
+    ("fault", "difference"),
+    [
+        (AsQuery(), {"query": True}),
+        (OtherQuestion("b.test."), {"question": "b.test."}),
+        (Chop(5), {"chopped": 5}),
+        (Glue(("mx1 A 127.0.0.1",)), {"additional": ("mx1 A 127.0.0.1",)}),
+    ],
+)
+def test_a_mark_leaves_the_records_alone(fault: Fault, difference: dict[str, Any]) -> None:
+    """Only the one field is different."""
+    assert fault.spoil(HONEST, ask()) == replace(HONEST, **difference)
+
+
+def test_says_replaces_the_records() -> None:
+    """Whatever they were, and whatever the code was."""
+    assert Says(("@ CNAME a",)).spoil(Answer("SERVFAIL"), ask()) == Answer(records=("@ CNAME a",))
+
+
+def test_bogus_withholds_unless_told_not_to_check() -> None:
+    """With CD the records pass; that they are bogus is said all the same."""
+    unchecked = replace(ask(), unchecked=True)
+    assert Bogus().spoil(HONEST, ask()) == Answer("SERVFAIL", extended=6)
+    assert Bogus().spoil(HONEST, unchecked) == replace(HONEST, extended=6)
 
 
 def test_wrong_id_is_marked_only() -> None:

@@ -92,10 +92,12 @@ def test_seconds_are_whole_and_never_none(duration: float, text: str) -> None:
 def test_smart_hosts_in_their_order() -> None:
     """Without blanks, which would end the list; a domain routed by MX is not in the table."""
     files = rendered(
-        route("h1.a.test", "[198.18.0.7]"), route(domain="b"), route("h.c.test", domain="c")
+        route("h1.a.test", "[198.18.0.7]", "[2001:2::7]"),
+        route(domain="b"),
+        route("h.c.test", domain="c"),
     )
     assert files["smart_hosts"] == (
-        "a.test: h1.a.test:198.18.0.7 byname\nc.test: h.c.test byname\n"
+        "a.test: <;h1.a.test;198.18.0.7;2001:2::7 byname\nc.test: <;h.c.test byname\n"
     )
 
 

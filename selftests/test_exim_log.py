@@ -18,6 +18,7 @@ TLS = "X=TLS1.3:ECDHE_SECP256R1__ECDSA_SECP256R1_SHA256__AES_256_GCM:256 CV=yes"
     [
         (f'=> u@a.test R=mx T=smtp {MX} {TLS} C="250 2.0.0 Stored"', State.DELIVERED, "250 2.0.0"),
         (f'-> u@a.test R=mx T=smtp {MX} C="250 2.0.0 accepted"', State.DELIVERED, "250 2.0.0"),
+        (f'=> other@b.test <u@a.test> R=mx T=smtp {MX} C="250 Ok"', State.DELIVERED, "250"),
         (f'=> alias@a.test <u@a.test> R=mx T=smtp {MX} C="250 Ok"', State.DELIVERED, "250"),
         (
             (

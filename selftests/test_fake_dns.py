@@ -22,12 +22,18 @@ from fakes.dnscodec import malformed, read
 from fakes.zones import Zones, absolute, answer_honestly, authority, table
 from model.dns import (
     Answer,
+    AsQuery,
+    Bogus,
+    Chop,
     Delay,
     Fault,
     Garbage,
+    Glue,
     NoData,
+    OtherQuestion,
     Query,
     Rcode,
+    Says,
     Silence,
     Stale,
     Truncate,
@@ -159,6 +165,8 @@ def test_lines_become_absolute_and_stay_so(line: str, full: str) -> None:
         (Zone(("@ MXX 10 mx1",)), "malformed"),
         (Zone(("@ A {mx2}",)), "no host 'mx2'; known are mx1"),
         (Zone(()).but(Stale(("@ MX old",))), "malformed"),
+        (Zone(()).but(Says(("@ MX old",))), "malformed"),
+        (Zone(()).but(Glue(("mx1 A {mx2}",))), "no host 'mx2'; known are mx1"),
         (Zone(()).but(Rcode("SERVEFAIL")), "no response code"),
     ],
 )
@@ -274,6 +282,7 @@ def test_negative_answers_on_the_wire() -> None:
     with_server(test)
 
 
+HONESTLY = "MX 10 mx1.x.test, MX 20 mx2.other.test"
 SPOILED: list[tuple[Fault, str]] = [
     (Rcode("SERVFAIL"), "SERVFAIL"),
     (Rcode("REFUSED"), "REFUSED"),
@@ -283,6 +292,9 @@ SPOILED: list[tuple[Fault, str]] = [
     (Stale(("@ MX 5 old",)), "MX 5 old.x.test"),
     (Stale((), rcode="SERVFAIL"), "SERVFAIL"),
     (Delay(0.1), "late: MX 10 mx1.x.test, MX 20 mx2.other.test"),
+    (Says(("@ CNAME alias",)), "CNAME alias.x.test"),
+    (Glue(("mx1 A 127.0.0.8",)), f"{HONESTLY} and, unasked, A 127.0.0.8"),
+    (Bogus(), "SERVFAIL"),
 ]
 
 
@@ -292,19 +304,127 @@ def test_a_fault_is_met_and_journaled(fault: Fault, summary: str) -> None:
 
     async def test(client: Client) -> None:
         answer = await client.udp("x.test")
-        assert lines(answer) == [line.replace(" MX", " IN MX") for line in _expected(fault)], (
-            summary
-        )
+        assert lines(answer) == [_with_class(line) for line in _expected(fault)], summary
         await client.udp("mx1.x.test", "A")
         assert client.asked() == [(summary, True), ("A 127.0.0.9", False)]
 
     with_server(test, ZONE.but(fault, "@", "MX"))
 
 
+def _with_class(line: str) -> str:
+    """A line as the client's library writes it."""
+    owner, ttl, rest = line.split(" ", 2)
+    return f"{owner} {ttl} IN {rest}"
+
+
 def _expected(fault: Fault) -> tuple[str, ...]:
     spoiled = fault.spoil(Answer(records=MX), Query("x.test", "MX", 1, 0.0, udp=True))
     assert spoiled is not None
     return tuple(absolute(line, "x.test", {}) for line in spoiled.records)
+
+
+IGNORED: list[tuple[Fault, str]] = [
+    (AsQuery(), f"as a query: {HONESTLY}"),
+    (OtherQuestion(), f"to the question for someone-else.test: {HONESTLY}"),
+    (Chop(), f"less 3 octets: {HONESTLY}"),
+    (Garbage(b""), "0 octets of garbage"),
+]
+
+
+@pytest.mark.parametrize(("fault", "summary"), IGNORED)
+def test_what_is_no_answer_is_none_to_a_client(fault: Fault, summary: str) -> None:
+    """It comes, and a client that looks at it closely waits on or gives up."""
+
+    async def test(client: Client) -> None:
+        query = dns.message.make_query("x.test", "MX", use_edns=0)
+        octets = await client.raw(query.to_wire())
+        try:
+            assert not query.is_response(dns.message.from_wire(octets))
+        except dns.exception.DNSException:
+            assert isinstance(fault, Chop | Garbage)
+        assert client.asked() == [(summary, True)]
+
+    with_server(test, ZONE.but(fault, "@", "MX"))
+
+
+def test_a_chopped_answer_ends_within_its_last_record() -> None:
+    """Where there is an OPT, too: that would come behind it."""
+
+    async def test(client: Client) -> None:
+        query = dns.message.make_query("x.test", "MX", use_edns=0).to_wire()
+        whole = await client.raw(query[:3] + b"\0" + query[4:12] + query[12:])
+        assert b"mx1" in whole
+        assert b"mx2" in whole
+        assert not whole.endswith(b"test\0")
+
+    with_server(test, ZONE.but(Chop(), "@", "MX"))
+
+
+def test_a_validating_resolver_withholds_what_is_bogus() -> None:
+    """With the extended error where there is an OPT; not from a client that sets CD."""
+
+    async def test(client: Client) -> None:
+        query = dns.message.make_query("x.test", "MX", use_edns=0)
+        answer = await client.send(query)
+        assert answer.rcode() == dns.rcode.SERVFAIL
+        assert [option.code for option in answer.extended_errors()] == [6]
+        query.flags |= dns.flags.CD
+        assert len(lines(await client.send(query))) == 2
+        assert client.asked() == [("SERVFAIL", True), (HONESTLY, True)]
+
+    with_server(test, ZONE.but(Bogus(), "@", "MX"))
+
+
+def test_glue_stands_in_the_additional_section() -> None:
+    """And nowhere else."""
+
+    async def test(client: Client) -> None:
+        answer = await client.udp("x.test")
+        assert len(lines(answer)) == 2
+        assert answer.additional[0].to_text() == "mx1.x.test. 5 IN A 127.0.0.8"
+
+    with_server(test, ZONE.but(Glue(("mx1 A 127.0.0.8",)), "@", "MX"))
+
+
+def test_tcp_may_be_silent_before_it_hangs_up() -> None:
+    """For a share of the time-out."""
+
+    async def test(client: Client) -> None:
+        before = time.monotonic()
+        with pytest.raises(EOFError):
+            await client.tcp("x.test")
+        assert 0.4 <= time.monotonic() - before < PATIENCE
+        assert client.asked() == [("late: hung up", True)]
+
+    with_server(test, ZONE.but(Truncate(tcp=False, after=1.0), "@", "MX"))
+
+
+def test_an_answer_is_remembered_until_a_zone_changes() -> None:
+    """By its octets less the id; each question has its own id back, and is journaled."""
+
+    async def test(client: Client) -> None:
+        query = dns.message.make_query("mx1.x.test", "A").to_wire()[2:]
+        octets = [await client.raw(ident + query) for ident in (b"\0\1", b"\xff\xfe")]
+        assert [one[:2] for one in octets] == [b"\0\1", b"\xff\xfe"]
+        assert octets[0][2:] == octets[1][2:]
+        client.server.host("x.test", Zone(("mx1 A 127.0.0.10",)), {}, "x")
+        assert lines(await client.udp("mx1.x.test", "A")) == ["mx1.x.test. 5 IN A 127.0.0.10"]
+        assert [a for a, _ in client.asked()] == ["A 127.0.0.9", "A 127.0.0.9", "A 127.0.0.10"]
+
+    with_server(test)
+
+
+def test_where_a_record_points_to_is_no_stray() -> None:
+    """Be it an address in place of a name, or a name without its domain."""
+
+    async def test(client: Client) -> None:
+        for name in ("127.0.0.9", "mx1"):
+            assert (await client.udp(name, "A")).rcode() == dns.rcode.NXDOMAIN
+        assert client.notebook.strays == []
+        assert (await client.udp("mx2", "A")).rcode() == dns.rcode.NXDOMAIN
+        assert client.notebook.strays == ["DNS mx2 A"]
+
+    with_server(test, Zone(("@ MX 10 {mx1}.", "@ MX 20 mx1.")))
 
 
 def test_silence_ends_after_its_times() -> None:

@@ -15,11 +15,12 @@ from fixtures.shards import plain, shard
 from lab.journal import Journal
 from lab.pace import PACES
 from lab.plan import place_all
+from lab.sealed import why_no_ipv6
 from lab.setups import arrange, unsupported
 from model.events import Knocked, Strayed
 from model.expect import expires
 from model.ndr import read_notices
-from model.scenario import Change, Host, Reach
+from model.scenario import Change, Family, Host, Reach
 from model.tls import Tls
 from selftests.worlds import deferred, ndr, stored
 from targets.base import Capability
@@ -52,9 +53,11 @@ def test_placing_gives_everybody_an_address_of_their_own() -> None:
     lives = dict.fromkeys(CATALOGUE, DAY)
     placed = place_all(scenarios, SomeRoom(sealed=True), "198.18.0.0/15", lives)  # type: ignore[arg-type]
     addresses = [ip for one in placed for _, ip in one.placement.hosts.values()]
+    families = [host.family for s in scenarios for host in s.hosts]
 
-    assert len(addresses) == len(set(addresses)) == sum(len(s.hosts) for s in scenarios)
-    assert all(ip.startswith("198.18.") for ip in addresses)
+    assert len(addresses) == len(set(addresses)) == len(families)
+    for ip, family in zip(addresses, families, strict=True):
+        assert ip.startswith("2001:2::" if family is Family.IPV6 else "198.18."), ip
     again = place_all(scenarios, SomeRoom(sealed=True), "198.18.0.0/15", lives)  # type: ignore[arg-type]
     assert [p.placement for p in again] == [p.placement for p in placed]
 
@@ -136,6 +139,9 @@ def test_what_is_unsupported_says_why() -> None:
     assert "smart hosts" in unsupported(smart, bare, sealed=True)
     assert "TLS" in unsupported(strict, bare, sealed=True)
     assert "sealed" in unsupported(icmp, able, sealed=False)
+    six = replace(OPENING, hosts=(Host(family=Family.IPV6),))
+    assert unsupported(six, able, sealed=False) == "IPv6 needs the sealed room"
+    assert unsupported(six, able, sealed=True) == why_no_ipv6()
     far = replace(
         OPENING, hosts=(Host(reach=Reach.UNREACHABLE),), change=Change(hosts=(Host("mx1"),))
     )
@@ -178,7 +184,20 @@ def test_a_stray_stands_on_the_page_it_names_and_on_no_other() -> None:
 
         assert journal.events("reply-rcpt") == ()
         assert [type(e) for e in journal.events("reply-rcpt-450")] == [Strayed]
-        assert len(journal.strays) == 1
+        assert journal.strays == []  # the scenario's own verdict tells of it
+
+    asyncio.run(body())
+
+
+def test_a_stray_that_no_verdict_can_tell_of_is_the_labs() -> None:
+    async def body() -> None:
+        journal = Journal()
+        journal.open("a")
+        journal.strayed("DNS nowhere.example MX")
+        journal.settle("a")
+        journal.let_time_pass()
+        journal.strayed("DNS www.a.test MX")
+        assert journal.strays == ["DNS nowhere.example MX", "DNS www.a.test MX"]
 
     asyncio.run(body())
 

@@ -7,11 +7,13 @@ import pytest
 from model.events import (
     Accepted,
     Asked,
+    Changed,
     Declined,
     Did,
     Elapsed,
     Encrypted,
     Heard,
+    Knocked,
     Returned,
     Strayed,
 )
@@ -79,6 +81,9 @@ def asked(name: str, qtype: str = "MX") -> Asked:
     return Asked(0.2, name, qtype, "udp", "MX 10 mx1.x-y.test", spoiled=False)
 
 
+FOR_ANOTHER = replace(stored(), recipients=("other@x-y.test",))
+
+
 def declared(text: str) -> Returned:
     """An NDR whose part for machines is of the kind that may have eight bits (RFC 6533)."""
     told = ndr(diagnostic=f"smtp;550 {text}")
@@ -120,6 +125,12 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         trace(deferred(), ndr(status="5.4.7", diagnostic="smtp;450 4.2.1 busy")),
     ),
     ("named", Law.NAMES_SERVER, GOOD, trace(connected(), deferred(text="by 198.18.1.1"))),
+    (
+        "named, though its SYN was seen late",
+        Law.NAMES_SERVER,
+        GOOD,
+        trace(connected("mx2"), deferred(text="by 198.18.1.1"), Knocked(1.1, "mx1", "198.18.1.1")),
+    ),
     (
         "an unseen one named",
         Law.NAMES_SERVER,
@@ -260,6 +271,7 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
         GOOD,
         trace(secured(), line(Stage.MAIL, tls=True)),
     ),
+    ("stored for nobody that was sent to", Law.INTACT, GOOD, trace(FOR_ANOTHER)),
     ("ESC in an NDR", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 \x1b[31m"))),
     ("CR in an NDR", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 no\rX: y"))),
     ("UTF-8 undeclared", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 Gr\u00fc\u00dfe"))),
@@ -295,6 +307,14 @@ def test_a_law_objects(law: Law, about: Scenario, seen: Trace) -> None:
 def test_every_law_is_seen_both_ways() -> None:
     """No law without a case in which it holds and one in which it objects."""
     assert {case[1] for case in HOLD} == {case[1] for case in OBJECT} == set(Law)
+
+
+def test_in_a_changed_world_no_server_need_be_named_again() -> None:
+    """The attempt before may have met one; this one ended before any."""
+    named = deferred(text="by 198.18.1.1")
+    holds, _ = check(GOOD, trace(connected(), named, Changed(1.5), deferred(text="no such name")))
+
+    assert holds[Law.NAMES_SERVER] is Holds.OK
 
 
 def test_a_law_with_nothing_to_look_at_says_so() -> None:

@@ -47,7 +47,8 @@ def addresses(script: Script, name: str = "h.test") -> tuple[str, ...] | DnsFail
 
 
 def exchangers(script: Script) -> tuple[str, ...] | DnsFailure | NullMx:
-    return asyncio.run(Scripted(script).exchangers("d.test"))
+    found = asyncio.run(Scripted(script).exchangers("d.test"))
+    return tuple(record.host for record in found) if isinstance(found, tuple) else found
 
 
 @pytest.mark.parametrize(
@@ -66,15 +67,28 @@ def exchangers(script: Script) -> tuple[str, ...] | DnsFailure | NullMx:
 )
 def test_what_gives_no_address_is_told_apart(said: str | Exception, problem: DnsProblem) -> None:
     assert addresses({("h.test", "A"): said}) == DnsFailure("h.test", problem)
+    assert addresses({("h.test", "AAAA"): said}) == DnsFailure("h.test", problem)
 
 
-def test_addresses_are_ipv4_or_else_ipv6() -> None:
+def test_addresses_are_those_of_both_families_ipv6_first() -> None:
     four = "h.test. 60 IN A 127.0.0.1\nh.test. 60 IN A 127.0.0.2"
     six = "h.test. 60 IN AAAA ::1"
     both = addresses({("h.test", "A"): four, ("h.test", "AAAA"): six})
     assert isinstance(both, tuple)
-    assert sorted(both) == ["127.0.0.1", "127.0.0.2"]
+    assert both[0] == "::1"
+    assert sorted(both[1:]) == ["127.0.0.1", "127.0.0.2"]
     assert addresses({("h.test", "AAAA"): six}) == ("::1",)
+
+
+@pytest.mark.parametrize("said", ["SERVFAIL", "NXDOMAIN", TIMEOUT])
+def test_one_family_of_addresses_is_enough(said: str | Exception) -> None:
+    found = addresses({("h.test", "AAAA"): said, ("h.test", "A"): "h.test. 60 IN A 127.0.0.1"})
+    assert found == ("127.0.0.1",)
+
+
+def test_what_may_pass_counts_more_than_what_is_final() -> None:
+    found = addresses({("h.test", "AAAA"): "SERVFAIL", ("h.test", "A"): "NXDOMAIN"})
+    assert found == DnsFailure("h.test", DnsProblem.RETRY)
 
 
 def test_an_alias_is_followed_in_the_answer_and_by_asking() -> None:
@@ -94,7 +108,7 @@ def test_equal_preference_is_shuffled() -> None:
     records = [Exchanger(10, name) for name in "abcdef"] + [Exchanger(5, "first")]
     orders = {Scripted({}).order(records) for _ in range(50)}
     assert len(orders) > 1
-    assert {order[0] for order in orders} == {"first"}
+    assert {order[0].host for order in orders} == {"first"}
 
 
 def test_no_mx_means_the_domain_itself_and_null_mx_nobody() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from lab.open import BLOCKS, OpenRoom
 from lab.room import Account, Unavailable
-from lab.sealed import _remedy, command
+from lab.sealed import _remedy, command, why_no_ipv6
 from tools.leftovers import until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,6 +114,29 @@ print(json.dumps({
     assert seen["resolv"] == "nameserver 127.0.0.53\noptions timeout:2 attempts:1\n"
     assert seen["names"] == ["agent.test", "127.0.0.1"]
     assert seen["ca"] == ["the authority", "the lists"]
+
+
+def test_a_sealed_room_has_ipv6_where_the_kernel_has(sealable: bool) -> None:
+    """Any address of its network can be bound and reached, at once; nothing else can."""
+    if not sealable or why_no_ipv6():
+        return
+    seen = facts("""
+def meets(ip):
+    with socket.socket(socket.AF_INET6) as client:
+        client.settimeout(2)
+        return os.strerror(client.connect_ex((ip, 25)))
+with socket.create_server(("2001:2::1:7", 25), family=socket.AF_INET6):
+    up = meets("2001:2::1:7")
+print(json.dumps([up, meets("2001:2::1:7"), meets("2001:db8::1")]))""")
+    assert seen == ["Success", "Connection refused", "Network is unreachable"]
+
+
+def test_a_kernel_without_ipv6_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence, with what the kernel said."""
+    monkeypatch.setattr("lab.sealed._probe", lambda *argv: "RTNETLINK answers: no")
+    why_no_ipv6.cache_clear()
+    assert why_no_ipv6() == "the kernel gives the sealed room no IPv6 (RTNETLINK answers: no)"
+    why_no_ipv6.cache_clear()
 
 
 def test_a_sealed_room_writes_nothing_on_the_host(sealable: bool) -> None:

@@ -30,11 +30,11 @@ from targets.reference.config import Config
 from targets.reference.courier import Courier
 from targets.reference.outcome import Broken, Failure, Kind, Reply, Server, Stage
 from targets.reference.policy import Policy
-from targets.reference.resolver import DnsFailure, NullMx, Resolver
+from targets.reference.resolver import DnsFailure, Exchanger, NullMx, Resolver
 
 
 class _SearchList(Resolver):
-    async def mx_hosts(self, domain: str) -> tuple[str, ...] | DnsFailure | NullMx:
+    async def mx_hosts(self, domain: str) -> tuple[Exchanger, ...] | DnsFailure | NullMx:
         await self._records(f"{domain}.localdomain", "MX")
         return await super().mx_hosts(domain)
 
@@ -46,7 +46,7 @@ class SearchList(Agent):
 
 
 class _Www(Resolver):
-    async def mx_hosts(self, domain: str) -> tuple[str, ...] | DnsFailure | NullMx:
+    async def mx_hosts(self, domain: str) -> tuple[Exchanger, ...] | DnsFailure | NullMx:
         return await super().mx_hosts(f"www.{domain}")
 
 

@@ -46,9 +46,9 @@ def next_hops(route: Route) -> str:
     """The smart hosts as a routing rule, in their order.
 
     `byname` has names looked up as host names are, without MX. Both kinds of host may stand in
-    one list: an address is never looked up.
+    one list: an address is never looked up. `<;` because addresses may have colons in them.
     """
-    return ":".join(host.strip("[]") for host in route.smart_hosts) + " byname"
+    return "<;" + ";".join(host.strip("[]") for host in route.smart_hosts) + " byname"
 
 
 def tls_setting(route: Route) -> str:

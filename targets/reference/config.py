@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from model.scenario import AGENT
 from model.timers import Timers
 from model.tls import Tls
 from targets.base import Route
@@ -25,7 +26,7 @@ class Config:
     timers: Timers
     routes: tuple[Route, ...] = ()
     profile: str = "m365-2019"
-    name: str = "outbound.reference.test"
+    name: str = AGENT
     crl_file: str = ""
     """Revocation lists of every authority that may be trusted; empty: none are looked at."""
 

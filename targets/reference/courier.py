@@ -12,6 +12,7 @@ too, with its traceback on stderr.
 
 import asyncio
 import ipaddress
+import itertools
 import sys
 import traceback
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -30,8 +31,11 @@ from targets.reference.outcome import (
     Stage,
 )
 from targets.reference.policy import Policy
-from targets.reference.resolver import DnsFailure, NullMx, Resolver
+from targets.reference.resolver import DnsFailure, Exchanger, NullMx, Resolver
 from targets.reference.tls import Contexts
+
+OWN = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})
+"""The agent's own addresses: whoever connects there meets the agent itself (so Linux has it)."""
 
 
 class Courier:
@@ -114,29 +118,46 @@ class Courier:
         if literal := _literal(name):
             yield self._server(literal, literal)
             return
-        found: tuple[str, ...] | DnsFailure | NullMx = await self._resolver.addresses(name)
-        if isinstance(found, tuple):
-            for ip in found:
-                yield self._server(name, ip)
-            return
+        found = await self._resolver.addresses(name)
         if isinstance(found, DnsFailure) and found.problem is DnsProblem.NO_RECORDS:
-            found = await self._resolver.mx_hosts(name)
-        async for server in self._exchangers(found):
+            async for server in self._exchangers(await self._resolver.mx_hosts(name)):
+                yield server
+            return
+        for server in self._at(name, found):
             yield server
 
     async def _exchangers(
-        self, hosts: tuple[str, ...] | DnsFailure | NullMx
+        self, found: tuple[Exchanger, ...] | DnsFailure | NullMx
     ) -> AsyncIterator[Server | Failure]:
-        if not isinstance(hosts, tuple):
-            yield _dns_failure(hosts)
+        """Preference by preference, as far as this agent is not one of the hosts itself.
+
+        RFC 5321 section 5.1: where it is, all hosts that are not preferred to it are left out.
+        """
+        if not isinstance(found, tuple):
+            yield _dns_failure(found)
             return
-        for host in hosts:
-            found = await self._resolver.addresses(host)
-            if isinstance(found, DnsFailure):
-                yield _dns_failure(found)
-                continue
-            for ip in found:
-                yield self._server(host, ip)
+        by_preference = itertools.groupby(found, lambda record: record.preference)
+        for number, (_, records) in enumerate(by_preference):
+            hosts = [record.host for record in records]
+            learnt = await asyncio.gather(*map(self._resolver.addresses, hosts))
+            pairs = list(zip(hosts, learnt, strict=True))
+            if any(self.is_self(host, addresses) for host, addresses in pairs):
+                if number == 0:
+                    yield Failure(Stage.DNS, Kind.LOOP, Server(hosts[0]))
+                return
+            for host, addresses in pairs:
+                for server in self._at(host, addresses):
+                    yield server
+
+    def is_self(self, host: str, addresses: tuple[str, ...] | DnsFailure) -> bool:
+        """Whether a mail host is this agent, by its name or by an address."""
+        named = host.rstrip(".").lower() == self._config.name
+        return named or (isinstance(addresses, tuple) and not OWN.isdisjoint(addresses))
+
+    def _at(self, host: str, addresses: tuple[str, ...] | DnsFailure) -> list[Server | Failure]:
+        if isinstance(addresses, DnsFailure):
+            return [_dns_failure(addresses)]
+        return [self._server(host, ip) for ip in addresses]
 
     def _server(self, host: str, ip: str) -> Server:
         return Server(host, ip, self._config.smtp_port)

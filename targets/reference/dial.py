@@ -1,8 +1,8 @@
 """One TCP connection, and why it failed: the errno, and the ICMP message behind it.
 
 A firewall that says "administratively prohibited" and a router that says "host unreachable"
-both end a connect with EHOSTUNREACH. Linux tells them apart in the socket's error queue
-(ip(7), IP_RECVERR); elsewhere, and for IPv6, they look the same.
+both end a connect over IPv4 with EHOSTUNREACH. Linux tells them apart in the socket's error
+queue (ip(7), IP_RECVERR); elsewhere they look the same. Over IPv6 the former is EACCES.
 """
 
 import asyncio

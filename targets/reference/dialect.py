@@ -13,6 +13,7 @@ TLS_FAILED = "451 4.4.0 TLS negotiation failed with error SocketError"
 UNAVAILABLE = "421 4.3.2 Service not available"
 VIOLATION = "451 4.5.0 SMTP protocol violation"
 """Inferred; for what is no SMTP reply."""
+LOOP = "5.4.14 Hop count exceeded - possible mail loop"
 SUSPICIOUS = "SuspiciousRemoteServerError"
 
 
@@ -110,6 +111,8 @@ class Dialect:
         """The statement where the code is not one of the six: the peer's own, or ours."""
         if failure.kind is Kind.NULL_MX:
             return _plain(Reply(556, "5.1.10 Recipient address has null MX"), failure.server)
+        if failure.kind is Kind.LOOP:
+            return _plain(Reply(554, LOOP), failure.server)
         if failure.kind is Kind.INTERNAL:
             said = Reply(451, f"4.3.0 Temporary server error: {failure.detail}")
             return _plain(said, failure.server)

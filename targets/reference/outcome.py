@@ -32,6 +32,8 @@ class Kind(StrEnum):
     DNS = "dns"
     """No address could be learnt; `detail` is a DnsProblem."""
     NULL_MX = "null-mx"
+    LOOP = "loop"
+    """The best mail host of the domain is this agent itself."""
     TIMED_OUT = "timed-out"
     HOST_UNREACHABLE = "host-unreachable"
     NET_UNREACHABLE = "net-unreachable"

@@ -46,7 +46,7 @@ class Policy:
         A 5yz greeting says something about the server, not about the recipient. A code that
         SMTP has not is a fatal error (RFC 5321 section 4.2).
         """
-        return failure.kind is Kind.NULL_MX or refused_for_good(failure)
+        return failure.kind in (Kind.NULL_MX, Kind.LOOP) or refused_for_good(failure)
 
     def stays(self, state: State) -> bool:
         """Whether the recipient stays in the queue in this state."""

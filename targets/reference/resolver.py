@@ -7,6 +7,7 @@ state and no cache, so no answer outlives its TTL. Whatever goes wrong is return
 `DnsFailure` that says which name was asked; nothing is raised.
 """
 
+import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MAX_ALIASES = 8
 """How long a chain of CNAMEs may be that the server does not follow itself."""
 TRIES = 2
 """How often a question is asked before its time-out counts."""
+_GRAVEST = (DnsProblem.RETRY, DnsProblem.NONEXISTENT, DnsProblem.NO_RECORDS)
+"""Which problem counts if both families of addresses have one: what may pass comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +59,23 @@ class Resolver:
         self._timeout = timeout
 
     async def addresses(self, name: str) -> tuple[str, ...] | DnsFailure:
-        """The addresses of a host: IPv4, or IPv6 if there is no IPv4."""
-        found = await self._records(name, "A")
-        if isinstance(found, DnsFailure) and found.problem is DnsProblem.NO_RECORDS:
-            found = await self._records(name, "AAAA")
-        return found
+        """All addresses of a host, those of IPv6 first (RFC 5321 section 5.1, RFC 6724).
 
-    async def exchangers(self, domain: str) -> tuple[str, ...] | DnsFailure | NullMx:
+        One family is enough: many a name server answers for one of them only (RFC 4074).
+        """
+        both = await asyncio.gather(self._records(name, "AAAA"), self._records(name, "A"))
+        found = [ip for one in both if isinstance(one, tuple) for ip in one]
+        problems = {one.problem for one in both if isinstance(one, DnsFailure)}
+        return tuple(found) or DnsFailure(name, next(p for p in _GRAVEST if p in problems))
+
+    async def exchangers(self, domain: str) -> tuple[Exchanger, ...] | DnsFailure | NullMx:
         """The mail hosts of a domain in the order to try; itself if it has no MX record."""
         found = await self.mx_hosts(domain)
         if isinstance(found, DnsFailure) and found.problem is DnsProblem.NO_RECORDS:
-            return (domain,)
+            return (Exchanger(0, domain),)
         return found
 
-    async def mx_hosts(self, domain: str) -> tuple[str, ...] | DnsFailure | NullMx:
+    async def mx_hosts(self, domain: str) -> tuple[Exchanger, ...] | DnsFailure | NullMx:
         """The hosts of a domain's MX records in the order to try."""
         found = await self._records(domain, "MX")
         if isinstance(found, DnsFailure):
@@ -78,10 +84,10 @@ class Resolver:
         hosts = self.order([record for record in records if record.host])
         return hosts or NullMx(domain)
 
-    def order(self, records: Sequence[Exchanger]) -> tuple[str, ...]:
+    def order(self, records: Sequence[Exchanger]) -> tuple[Exchanger, ...]:
         """By preference, equal ones shuffled (RFC 5321 section 5.1)."""
         shuffled = random.sample(records, len(records))
-        return tuple(r.host for r in sorted(shuffled, key=lambda r: r.preference))
+        return tuple(sorted(shuffled, key=lambda r: r.preference))
 
     async def _records(self, name: str, qtype: str) -> tuple[str, ...] | DnsFailure:
         asked = name
