@@ -70,5 +70,5 @@ def controls_of(chapter: str) -> tuple[Scenario, Scenario]:
     return CHAPTERS[chapter][0], CHAPTERS[chapter][-1]
 
 
-CATALOGUE: dict[str, Scenario] = index(CHAPTERS)  # whole() once merged
+CATALOGUE: dict[str, Scenario] = whole(CHAPTERS)
 """Every scenario by id."""
