@@ -40,7 +40,7 @@ from model.behaviours import (
     ToRecipient,
     Withhold,
 )
-from model.expect import AnyOf, Delivers, Each, Expectation, Fails, Recovers
+from model.expect import AnyOf, Delivers, Each, Expectation, Fails, Recovers, ways
 from model.failure import Cause, Failure
 from model.rule import Rule
 from model.scenario import Connector, Host, Mail, Scenario
@@ -117,8 +117,9 @@ IN_REPLY = ("421-stays", "half-reply", "half-reply-hang", "late")
 class Place:
     """One place in the conversation: its stages and words, and what its world is like.
 
-    Where there are two stages, it is the one that the agent comes to first. `wrap` narrows a behaviour down to the place; `before` are what the host does besides; `fate`
-    says what the agent must make of a manner there.
+    Where there are two stages, it is the one that the agent comes to first. `wrap` narrows a
+    behaviour down to the place; `before` are what the host does besides; `fate` says what the
+    agent must make of a manner there.
     """
 
     at: tuple[Stage, ...]
@@ -178,8 +179,8 @@ def _delivered(manner: Manner) -> Expectation:
 
 def _anew(manner: Manner) -> AnyOf:
     """The copy that met a dead connection goes over another: at once, or as after a 451."""
-    lost = [_broken(manner.reason)] if manner.reason else [_refused(BYE), _broken("closed")]
-    return AnyOf(Delivers(), *(Recovers(one) for one in lost))
+    lost = _in_transaction(manner)
+    return AnyOf(Delivers(), *(Recovers(one) for one in ways(lost) if isinstance(one, Fails)))
 
 
 def _refused_then_anew(manner: Manner) -> Expectation:

@@ -72,6 +72,15 @@ class Astray(Reference):
         super().start(room, timers, [replace(r, smart_hosts=(nowhere,)) for r in routes])
 
 
+class Hasty(Reference):
+    """Has time-outs of its own that are far too short, and waits as long as it is told otherwise."""
+
+    def start(self, room: Room, timers: Timers, routes: Sequence[Route]) -> None:
+        """Start with a second for each reply, if it is left to the agent."""
+        own = replace(timers, own=False, reply=1.0) if timers.own else timers
+        super().start(room, own, routes)
+
+
 class Raises(Reference):
     """An adapter with a mistake of its own."""
 

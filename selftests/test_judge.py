@@ -372,3 +372,16 @@ def test_every_kind_of_fault_leaves_a_sign() -> None:
     assert len(unmet_faults(about, trace(*signs))) == 1
     for sign in signs:
         assert len(unmet_faults(about, trace(sign))) == 3
+
+
+def test_what_a_host_does_besides_its_fault_does_not_count() -> None:
+    """Where the scenario says where its fault is, another spoiled moment is no sign of it."""
+    hosts = (Host(behaviours=(CutAt(Stage.RSET), CutAt(Stage.EHLO))),)
+    besides = trace(Did(1.0, "mx1", 1, Stage.EHLO, "250 mx1", True))
+    met = trace(Did(1.0, "mx1", 1, Stage.RSET, "* closes (FIN)", True))
+
+    assert unmet_faults(scenario(hosts=hosts), besides) == []
+    assert unmet_faults(scenario(hosts=hosts, fault_at=(Stage.RSET,)), met) == []
+    assert unmet_faults(scenario(hosts=hosts, fault_at=(Stage.RSET,)), besides) == [
+        "no host came to misbehave"
+    ]
