@@ -240,17 +240,18 @@ class TakesNoLimitForZero(Agent):
 
 
 MOST = 100
-"""Messages for which a queue has room."""
+"""Messages to one domain for which a queue has room."""
 
 
 class Overflows(Agent):
-    """Says that it has delivered what comes while a hundred messages wait, and forgets it."""
+    """Says that it has delivered what comes for a domain for which a hundred messages wait."""
 
     async def attempt(
         self, message: Message, domain: str, recipients: Sequence[str]
     ) -> dict[str, Outcome]:
         """Look at the queue first."""
-        if len(self.queue.waiting()) > MOST:
+        waiting = [r for one in self.queue.waiting() for r in one.recipients if r.endswith(domain)]
+        if len(waiting) > MOST:
             return dict.fromkeys(recipients, Sent(Server(domain), DONE))
         return dict(await super().attempt(message, domain, recipients))
 
@@ -291,7 +292,17 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(CountsDoubledDots, ("robustness.line.998-behind-dot",), Law.INTACT, scope=SCOPE),
     Mutant(SendsEight, ("robustness.eight-bit.not-offered",), Law.OFFERED, scope=SCOPE),
     Mutant(WantsCapitals, ("robustness.eight-bit.lower-case",), scope=SCOPE),
-    Mutant(Unquotes, ("robustness.address.*",), Law.ACCOUNTED, scope=SCOPE),
+    Mutant(
+        Unquotes,
+        (
+            "robustness.address.space",
+            "robustness.address.at",
+            "robustness.address.dots",
+            "robustness.address.escapes",
+            "robustness.address.brackets",
+        ),
+        scope=SCOPE,
+    ),
     Mutant(
         LowersCase,
         ("robustness.address.upper-case", "robustness.address.case-differs"),
