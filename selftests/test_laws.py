@@ -323,5 +323,8 @@ def test_a_law_with_nothing_to_look_at_says_so() -> None:
 
     for law in (Law.NO_CLEAR_TEXT, Law.CODE_CLASS, Law.NAMES_SERVER, Law.INTACT, Law.OFFERED):
         assert holds[law] is Holds.NOT_APPLICABLE
+    many = scenario(mail=Mail(messages=2))
+    unnamed = trace(connected(), deferred(text="no idea"))
+    assert check(many, unnamed)[0][Law.NAMES_SERVER] is Holds.NOT_APPLICABLE
     odd = Did(0.6, "mx1", 1, Stage.EHLO, "* sends b'250-mx1'", spoiled=True)
     assert check(GOOD, trace(odd, stored(EIGHT)))[0][Law.OFFERED] is Holds.NOT_APPLICABLE

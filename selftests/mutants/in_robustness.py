@@ -92,11 +92,11 @@ class CountsDoubledDots(Agent):
 
 
 class _Eight(Session):
-    def offers(self, capability: str) -> bool:
-        return capability == "8bitmime" or super().offers(capability)
-
-    def _parameters(self, addresses: Sequence[str], content: bytes) -> str:
-        return super()._parameters(addresses, content) if super().offers("8bitmime") else ""
+    def unsuitable(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        seven = content.decode("ascii", "ignore").encode()
+        return super().unsuitable(sender, recipients, seven)
 
 
 class _EightCourier(Courier):
@@ -109,12 +109,31 @@ class SendsEight(Agent):
     parts = Parts(courier=_EightCourier)
 
 
+class _Raw(Session):
+    def unsuitable(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        return super().unsuitable(sender, [r for r in recipients if r.isascii()], content)
+
+    async def _say(self, stage: Stage, *words: str) -> Reply:
+        if not self.offers("smtputf8"):
+            words = tuple(word.replace(" SMTPUTF8", "") for word in words)
+        return await super()._say(stage, *words)
+
+
+class _RawCourier(Courier):
+    session = _Raw
+
+
+class NamesRaw(Agent):
+    """Names recipients beyond ASCII to everybody, whatever the host offers."""
+
+    parts = Parts(courier=_RawCourier)
+
+
 class _Shouts(Session):
-    async def hello(self) -> None:
-        await super().hello()
-        words = re.findall(rb"250[- ]([A-Z0-9]+)", self._wire.heard)
-        known = {word.decode().lower() for word in words}
-        self._capabilities = {k: v for k, v in self._capabilities.items() if k in known}
+    def offers(self, capability: str) -> bool:
+        return capability.upper().encode() in self._wire.heard and super().offers(capability)
 
 
 class _ShoutsCourier(Courier):
@@ -166,8 +185,14 @@ class LowersCase(Agent):
 
 
 class _Hasty(Session):
-    def _heed_early(self, stage: Stage) -> None:
-        """Whatever is there may be the reply."""
+    async def _send(self, content: bytes) -> Outcome:
+        if _BARE.search(content):
+            return await super()._send(content)
+        reply = await self._say(Stage.DATA, "DATA")
+        if reply.code == 354:
+            self._wire.write(stuffed(content))
+            reply = await self._reply(Stage.DOT, self._wire.read_response(self._timers.reply))
+        return Sent(self.server, reply) if reply.code < 300 else self._refusal(Stage.DOT, reply)
 
 
 class _HastyCourier(Courier):
@@ -225,7 +250,8 @@ class _Limited(Session):
     ) -> dict[str, Outcome]:
         found = re.search(rb"250[- ]SIZE (\d+)", bytes(self._wire.heard))
         if found and len(content) > int(found[1]):
-            failure = Failure(Stage.MAIL, Kind.UNSUITABLE, self.server, detail="5.3.4 too big")
+            too_big = Reply(552, "5.3.4 Too big")
+            failure = Failure(Stage.MAIL, Kind.REPLY, self.server, too_big)
             return dict.fromkeys(recipients, failure)
         return await super().transact(sender, recipients, content)
 
@@ -241,17 +267,18 @@ class TakesNoLimitForZero(Agent):
 
 
 MOST = 100
-"""Messages for which a queue has room."""
+"""Messages to one domain for which a queue has room."""
 
 
 class Overflows(Agent):
-    """Says that it has delivered what comes while a hundred messages wait, and forgets it."""
+    """Says that it has delivered what comes for a domain for which a hundred messages wait."""
 
     async def attempt(
         self, message: Message, domain: str, recipients: Sequence[str]
     ) -> dict[str, Outcome]:
         """Look at the queue first."""
-        if len(self.queue.waiting()) > MOST:
+        waiting = [r for one in self.queue.waiting() for r in one.recipients if r.endswith(domain)]
+        if len(waiting) > MOST:
             return dict.fromkeys(recipients, Sent(Server(domain), DONE))
         return dict(await super().attempt(message, domain, recipients))
 
@@ -290,9 +317,20 @@ MUTANTS: tuple[Mutant, ...] = (
         scope=SCOPE,
     ),
     Mutant(CountsDoubledDots, ("robustness.line.998-behind-dot",), Law.INTACT, scope=SCOPE),
-    Mutant(SendsEight, ("robustness.eight-bit.not-offered",), Law.OFFERED, scope=SCOPE),
+    Mutant(SendsEight, ("robustness.eight-bit.not-offered",), scope=SCOPE),
+    Mutant(NamesRaw, ("robustness.address.utf8.not-offered",), Law.OFFERED, scope=SCOPE),
     Mutant(WantsCapitals, ("robustness.eight-bit.lower-case",), scope=SCOPE),
-    Mutant(Unquotes, ("robustness.address.*",), Law.ACCOUNTED, scope=SCOPE),
+    Mutant(
+        Unquotes,
+        (
+            "robustness.address.space",
+            "robustness.address.at",
+            "robustness.address.dots",
+            "robustness.address.escapes",
+            "robustness.address.brackets",
+        ),
+        scope=SCOPE,
+    ),
     Mutant(
         LowersCase,
         ("robustness.address.upper-case", "robustness.address.case-differs"),
