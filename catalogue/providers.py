@@ -66,7 +66,7 @@ PROVIDERS: dict[str, tuple[Rule, Stage, str, str]] = {
             "550-5.7.26 This mail has been blocked because the sender is unauthenticated.\n"
             "550 5.7.26 Gmail requires SPF or DKIM. - gsmtp"
         ),
-        "unauthenticated",
+        "sender is unauthenticated",
     ),
     "gmail.size": (
         GMAIL,
