@@ -6,7 +6,8 @@ An adapter is synchronous. The lab makes one, `start`s it in a room with every r
 ever need, and then calls `submit`, `queue`, `retry` and `pass_time` from worker threads while
 another thread iterates over `reports`. `stop` ends the agent; `reports` then ends too.
 
-States: made -> started -> stopped. Only the lab moves an adapter from one to the next.
+States: made -> started [-> killed -> started]* -> stopped. Only the lab moves an adapter from one
+to the next. Between `kill` and `start_again` nothing else is called, and `reports` goes on.
 What holds always: an adapter judges nothing, and it reports only what the agent itself said.
 """
 
@@ -23,6 +24,7 @@ from lab.room import Room, Unavailable
 from model.report import Report
 from model.timers import Timers
 from model.tls import Tls
+from model.wishes import Wishes
 
 BATCH = 2
 """Recipients of one copy on a route that reuses connections."""
@@ -42,13 +44,20 @@ class Capability(StrEnum):
     TLS_PER_ROUTE = "tls-per-route"
     """Has the four TLS settings, each per route."""
     PASS_TIME = "pass-time"
-    """Has a clock that can be moved; otherwise lifetimes are shortened."""
+    """Has a clock that can be moved; otherwise lifetimes are shortened. An agent that is configured
+    as a whole, without LIFETIME_PER_ROUTE, has its clock moved where `Timers.moves` says so only."""
     LIFETIME_PER_ROUTE = "lifetime-per-route"
     """Keeps mail of different routes for different times."""
     REUSES_CONNECTIONS = "reuses-connections"
     """Sends mail in small batches over one connection, and does so on chosen routes only."""
     CHECKS_REVOCATION = "checks-revocation"
     """Looks whether a certificate has been revoked, where it checks the chain."""
+    TAKES_WISHES = "takes-wishes"
+    """Has the DSN extension at its own door (RFC 3461): NOTIFY, RET, ENVID, ORCPT."""
+    RESTARTS = "restarts"
+    """Can be killed at any moment, and started again on the same queue."""
+    REROUTES = "reroutes"
+    """Takes changed routes while it runs, for mail that waits already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +87,15 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message as handed in: sender (empty: null), recipients, content with CRLF line ends."""
+    """A message as handed in: sender (empty: null), recipients, content with CRLF line ends.
+
+    `wishes` are what the sender wants to be told, of every recipient alike.
+    """
 
     sender: str
     recipients: tuple[str, ...]
     content: bytes
+    wishes: Wishes = Wishes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +141,26 @@ class Target(Protocol):
         """Make the agent try these messages again now, as its administrator would."""
 
     def pass_time(self, seconds: float) -> None:
-        """Let the agent's clock run ahead (capability PASS_TIME) and wait for nothing."""
+        """Let the agent's clock run ahead (capability PASS_TIME) and wait for nothing.
+
+        Then what is due by the agent's own schedule is tried, as its own timers would see to if
+        the time had truly passed; what is not due is left alone.
+        """
+
+    def kill(self) -> None:
+        """Kill every process of the agent with SIGKILL, and return when they are gone (RESTARTS)."""
+
+    def start_again(self) -> None:
+        """Start the agent on the queue that it left, and return when it takes mail (RESTARTS).
+
+        Raises AgentDied if it will not.
+        """
+
+    def reroute(self, routes: Sequence[Route]) -> None:
+        """Have mail take these routes from now on, all there are, without a restart (REROUTES).
+
+        What waits already goes the new way at its next attempt.
+        """
 
     def stop(self) -> None:
         """End the agent."""
@@ -186,8 +218,9 @@ def submit_by_smtp(host: str, port: int, envelope: Envelope, timeout: float) -> 
         client.command_encoding = "utf-8"
         client.ehlo_or_helo_if_needed()
         _heed(client.mail(envelope.sender, _parameters(client, envelope)))
+        asked = "".join(f" {word}" for word in envelope.wishes.for_rcpt())
         for recipient in envelope.recipients:
-            _heed(client.docmd(f"RCPT TO:<{recipient}>"))
+            _heed(client.docmd(f"RCPT TO:<{recipient}>{asked}"))
         _heed(client.docmd("DATA"), 354)
         client.send(on_the_wire(envelope.content))
         answer = client.getreply()
@@ -203,7 +236,10 @@ def _parameters(client: smtplib.SMTP, envelope: Envelope) -> list[str]:
     if odd and not client.has_extn("SMTPUTF8"):
         raise NotTaken("it does not offer SMTPUTF8")
     eight = client.has_extn("8BITMIME") and (odd or not envelope.content.isascii())
-    return ["SMTPUTF8"] * odd + ["BODY=8BITMIME"] * eight
+    wishes = envelope.wishes
+    if wishes != Wishes() and not client.has_extn("DSN"):
+        raise NotTaken("it does not offer DSN")
+    return ["SMTPUTF8"] * odd + ["BODY=8BITMIME"] * eight + wishes.for_mail()
 
 
 def _leave(client: smtplib.SMTP) -> None:

@@ -167,6 +167,18 @@ class Adapter:
         """Not possible: Exim's clock is the machine's."""
         raise Unavailable("Exim's clock cannot be moved")
 
+    def kill(self) -> None:
+        """Not yet."""
+        raise Unavailable("Exim cannot be killed yet")
+
+    def start_again(self) -> None:
+        """Not yet."""
+        raise Unavailable("Exim cannot be started again yet")
+
+    def reroute(self, routes: Sequence[Route]) -> None:
+        """Not yet."""
+        raise Unavailable("Exim keeps its routes")
+
     def stop(self) -> None:
         """End the daemon; whatever is left, of it and of `retry`, then falls with its session."""
         if self._daemon is None:

@@ -160,6 +160,18 @@ class Adapter:
         """Not possible: Postfix's clock is the machine's."""
         raise Unavailable("Postfix's clock cannot be moved")
 
+    def kill(self) -> None:
+        """Not yet."""
+        raise Unavailable("Postfix cannot be killed yet")
+
+    def start_again(self) -> None:
+        """Not yet."""
+        raise Unavailable("Postfix cannot be started again yet")
+
+    def reroute(self, routes: Sequence[Route]) -> None:
+        """Not yet."""
+        raise Unavailable("Postfix keeps its routes")
+
     def stop(self) -> None:
         """End `master`, which ends the others; whatever is left then falls with its session."""
         if self._master is None:

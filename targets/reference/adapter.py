@@ -23,7 +23,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from lab.room import AgentDied, Room
+from lab.room import AgentDied, Room, Unavailable
 from model.report import Report, Source, State
 from model.timers import Timers
 from targets.base import Capability, Envelope, InQueue, Route
@@ -42,7 +42,11 @@ class Adapter:
 
     name = "reference"
     dialect = "m365-2019"
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {
+        Capability.TAKES_WISHES,
+        Capability.RESTARTS,
+        Capability.REROUTES,
+    }
     needs_sealed = False
 
     def __init__(self, agent: str = "targets.reference.agent:Agent") -> None:
@@ -111,6 +115,18 @@ class Adapter:
     def pass_time(self, seconds: float) -> None:
         """Move the agent's clock ahead."""
         self._ask("advance", seconds=seconds)
+
+    def kill(self) -> None:
+        """Not yet."""
+        raise Unavailable("the reference agent cannot be killed yet")
+
+    def start_again(self) -> None:
+        """Not yet."""
+        raise Unavailable("the reference agent cannot be started again yet")
+
+    def reroute(self, routes: Sequence[Route]) -> None:
+        """Not yet."""
+        raise Unavailable("the reference agent keeps its routes")
 
     def stop(self) -> None:
         """Close the agent's stdin and wait for its end; kill it if it does not end."""
