@@ -15,7 +15,7 @@ import contextlib
 import importlib
 import smtplib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -95,7 +95,7 @@ class Envelope:
     sender: str
     recipients: tuple[str, ...]
     content: bytes
-    wishes: Wishes = Wishes()
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 @dataclass(frozen=True, slots=True)
