@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from model.events import Accepted, Closed, Event, Reported, Returned, Strayed, describe
+from model.events import Accepted, Closed, Did, Event, Reported, Returned, Strayed, describe
 
 Word = Reported | Returned
 """What the agent says: in its log, or to the sender."""
@@ -24,12 +24,14 @@ Word = Reported | Returned
 
 @dataclass(eq=False)
 class Page:
-    """What was seen of one scenario since its launch (loop time)."""
+    """What was seen of one scenario since its launch (loop time); `met` once a host has done what is
+    odd about it."""
 
     launched: float
     events: list[Event] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    met: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Journal:
@@ -60,6 +62,8 @@ class Journal:
                     page.words.append(event)
                 if isinstance(event, Reported | Returned | Closed):
                     page.changed.set()
+                elif isinstance(event, Did) and event.spoiled:
+                    page.met.set()
             elif isinstance(event, Accepted | Returned) and not self._time_has_passed:
                 self.strays.append(f"mail of {label} after it had settled: {describe(event)}")
 
@@ -105,4 +109,14 @@ class Journal:
                     await page.changed.wait()
             except TimeoutError:
                 return wanted(tuple(page.words))
+        return True
+
+    async def until_met(self, label: str, deadline: float) -> bool:
+        """Wait until a host of the scenario has done what is odd about it; False if it has not."""
+        page = self._pages[label]
+        try:
+            async with asyncio.timeout_at(deadline):
+                await page.met.wait()
+        except TimeoutError:
+            return False
         return True

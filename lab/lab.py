@@ -6,16 +6,16 @@ A lab runs one order. It places all scenarios, opens the world and starts the ta
 every scenario live at once (`lab/life.py`); each ends in a trace that is handed out as soon as it
 is there.
 
-Scenarios that wait for their expiry hold at a barrier until all the others are done, because
-time passes for everybody; then the agent's clock is moved, lifetime by lifetime. The control that
-closes a chapter starts when the chapter has ended, the last one when everything has.
+Scenarios that are about time hold at a barrier until all the others are done, because time passes
+for everybody (`lab/timeline.py`). Those in which the agent is killed hold until all are where that
+is to happen. The control that closes a chapter starts when the chapter has ended, the last one when everything has.
 
 What holds always: the lab judges nothing; what goes wrong in it is a `LabBroken` with a
 sentence, never a trace; if the agent dies, every scenario still alive is broken by that.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,19 +26,14 @@ from lab.pace import Pace
 from lab.plan import place_all
 from lab.room import AgentDied, Room
 from lab.subject import Subject
+from lab.timeline import Timeline
 from lab.world import World
-from model.expect import expires
-from model.scenario import Scenario
+from model.scenario import Kill, Scenario
 from model.trace import Trace
-from targets.base import Capability, Target
+from targets.base import Target
 
 Settled = tuple[str, "Trace | LabBroken"]
 """A scenario's id, and its evidence or what broke it."""
-BEFORE, AFTER = 300.0, 60.0
-"""Seconds of the agent's clock: how close before a lifetime nothing may have expired, and how
-long after it everything must have."""
-
-
 REMEDY = "mend the agent, then run again"
 """What to do about an agent that has died."""
 
@@ -55,7 +50,7 @@ class Order:
     has.
 
     `lifetimes` gives each id's lifetime in seconds of the agent's clock, `lifetime` and `retry`
-    configure the agent as a whole.
+    configure the agent as a whole, as does `delay`: all in seconds. `moves`: its clock is moved.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -64,6 +59,8 @@ class Order:
     lifetime: float
     lifetimes: dict[str, float]
     retry: float
+    delay: float = 0.0
+    moves: bool = False
 
     @property
     def everything(self) -> tuple[Scenario, ...]:
@@ -77,31 +74,50 @@ class Lab:
     def __init__(self, room: Room, network: str, pki: Pki, target: Target, pace: Pace) -> None:
         self.world = World(room, network, pki, pace.timers)
         self._room, self._network, self._pace = room, network, pace
-        self._settled: asyncio.Queue[tuple[str, Trace | Exception]] = asyncio.Queue()
+        self._settled: asyncio.Queue[tuple[str, Trace | BaseException]] = asyncio.Queue()
         self._governor = Governor(pace.launch)
         self._subject = Subject(target, self.world.journal, self.world.look, pace.start)
 
     async def run(self, order: Order) -> AsyncIterator[Settled]:
         """Run everything in the order; yields each scenario's id and trace as it settles."""
         placed = place_all(order.everything, self._room, self._network, order.lifetimes)
-        timers = self._pace.for_life(order.lifetime, order.retry)
-        lives = [Life(self.world, self._subject, self._pace, one) for one in placed]
+        pace = self._pace.for_life(order.lifetime, order.retry, order.delay, order.moves)
+        lives = [Life(self.world, self._subject, pace, one) for one in placed]
         first = lives[: len(order.scenarios)]
         try:
             await self.world.open(placed)
-            await self._subject.start(self._room, timers, placed)
-            time = asyncio.create_task(self._let_time_pass(first))
+            await self._subject.start(self._room, pace.timers, placed)
+            if order.moves:
+                self.world.journal.let_time_pass()
+            fates = [
+                self._see_to(Timeline(self._subject, first).run()),
+                self._see_to(self._kill(first)),
+            ]
             orders = _in_order(lives, len(first))
             tasks = {asyncio.create_task(self._one(life, before)) for life, before in orders}
             for _ in tasks:
                 name, result = await self._settled.get()
-                if not isinstance(result, Trace | LabBroken):
+                if isinstance(result, Trace) or (name and isinstance(result, LabBroken)):
+                    yield name, result
+                else:
                     raise result
-                yield name, result
-            time.cancel()
+            for fate in fates:
+                fate.cancel()
         finally:
             await self._subject.stop()
             await self.world.close()
+
+    def _see_to(self, what: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do what is done to all lives together; its trouble is everybody's."""
+        task = asyncio.create_task(what)
+        task.add_done_callback(self._heed)
+        return task
+
+    def _heed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (fault := task.exception()):
+            known = isinstance(fault, AgentDied | OSError)
+            broken = LabBroken(f"{fault}; {REMEDY}")
+            self._settled.put_nowait(("", broken if known else fault))
 
     async def _one(self, life: Life, before: Sequence[Life]) -> None:
         """One life, when those before it are over; its trace is handed out, and not kept."""
@@ -130,29 +146,21 @@ class Lab:
         finally:
             task.cancel()
 
-    async def _let_time_pass(self, lives: Sequence[Life]) -> None:
-        """Once all others are done, move the agent's clock from lifetime to lifetime."""
-        target = self._subject.target
-        if Capability.PASS_TIME not in target.capabilities:
+    async def _kill(self, lives: Sequence[Life]) -> None:
+        """Kill the agent and start it again, once everybody is where it is to be killed."""
+        doomed = [life for life in lives if life.scenario.kill is not Kill.NEVER]
+        for life in doomed:
+            await life.at_barrier.wait()
+        if not doomed:
             return
-        waiting = [life for life in lives if expires(life.scenario.expect)]
-        for life in lives:
-            await (life.at_barrier if life in waiting else life.over).wait()
-        passed = 0.0
-        self.world.journal.let_time_pass()
-        for lifetime in sorted({life.lifetime for life in waiting}):
-            for mark in (lifetime - BEFORE, lifetime + AFTER):
-                # Noted first: what the agent does about it may be seen before its answer is.
-                for life in waiting:
-                    life.grow_older(mark)
-                await self._subject.call(target.pass_time, mark - passed)
-                passed = mark
-                await asyncio.wait([asyncio.create_task(life.stay_quiet()) for life in waiting])
-            due = [life for life in waiting if life.lifetime == lifetime]
-            for life in due:
-                life.time_is_up.set()
-            for life in due:
-                await life.over.wait()
+
+        def gone() -> None:
+            for life in doomed:
+                life.note_killed()
+
+        await self._subject.restart(gone)
+        for life in doomed:
+            life.was_killed.set()
 
 
 def _in_order(lives: Sequence[Life], now: int) -> Iterator[tuple[Life, Sequence[Life]]]:

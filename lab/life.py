@@ -2,9 +2,10 @@
 
 Theory of operation
 -------------------
-States: launched -> answered (the first report about each recipient) -> [tried again, in a world
-that may have changed, or expired, where the scenario is about that] -> settled (quiet, books
-balanced) -> over. If the agent takes no message, there is only the settling. A step that does not
+States: launched -> answered (the first report about each recipient) -> [one of: tried again, in a
+world that may have changed; grown old, mark by mark, with everybody else (`lab/timeline.py`);
+killed and started again] -> settled (quiet, books balanced) -> over. If the agent takes no message,
+there is only the settling. A step that does not
 come in the pace's patience is not an error here: the trace then shows that it never came.
 """
 
@@ -12,7 +13,7 @@ import asyncio
 from collections.abc import Callable
 
 from lab.journal import Word
-from lab.pace import Pace
+from lab.pace import AFTER, BEFORE, Pace
 from lab.plan import Placed
 from lab.subject import Subject
 from lab.world import World
@@ -23,17 +24,20 @@ from model.events import (
     Declined,
     Elapsed,
     Event,
+    Killed,
     Queued,
     Reported,
     Retried,
     Returned,
     Submitted,
 )
-from model.expect import Turns, expires, is_tried_again, ways
+from model.expect import Turns, is_tried_again, ways
+from model.ndr import read_notices
 from model.report import State
+from model.scenario import Change, Kill, Mark
 from model.trace import Trace
 from model.waits import in_silence
-from targets.base import Capability, Envelope, NotTaken
+from targets.base import Capability, Envelope, NotTaken, Route
 
 Words = tuple[Word, ...]
 Wanted = Callable[[Words], bool]
@@ -57,12 +61,14 @@ class Life:
         self.lifetime = placed.route.lifetime
         self.at_barrier = asyncio.Event()
         self.time_is_up = asyncio.Event()
+        self.was_killed = asyncio.Event()
         self.over = asyncio.Event()
         self._world, self._subject, self._pace, self._placed = world, subject, pace, placed
         self._journal, self._label = world.journal, placed.scenario.label
         self._recipients = frozenset(map(_name, placed.placement.recipients))
         self._door = asyncio.Semaphore(AT_ONCE)
         self._submitted = 0.0
+        self._before: Words = ()
         self._queue_ids: list[str] = []
 
     async def live(self) -> Trace:
@@ -80,6 +86,7 @@ class Life:
             sealed=self._world.room.sealed,
             events=self._journal.settle(self._label),
             own=self._pace.timers.own,
+            delay=self._pace.timers.delay,
         )
 
     async def _submit(self, envelope: Envelope) -> None:
@@ -96,18 +103,60 @@ class Life:
 
     async def _follow(self) -> None:
         """What becomes of the messages that were taken."""
-        await self._until(self._answered)
-        if is_tried_again(self.scenario.expect):
-            await self._try_again()
-        if expires(self.scenario.expect):
+        if self.scenario.kill is Kill.BUSY:
+            await self._journal.until_met(self._label, self._deadline())
+        else:
+            await self._until(self._answered)
+        if self.scenario.kill is not Kill.NEVER:
             self.at_barrier.set()
-            await self._expire()
+            await self.was_killed.wait()
+            await self._try_again()
+        elif self.scenario.is_timed:
+            self.at_barrier.set()
+            await self._grow_old()
+        elif is_tried_again(self.scenario.expect):
+            await self._try_again()
         await self._settle()
+
+    # What the timeline does with it --------------------------------------------------------
+
+    @property
+    def ages(self) -> list[float]:
+        """When, in seconds of age, something happens to it, or must or must not; in order."""
+        marks = (mark.age for mark in self.scenario.course)
+        return sorted({*marks, self.lifetime - BEFORE, self.lifetime + AFTER})
+
+    def _mark(self, age: float) -> Mark | None:
+        return next((mark for mark in self.scenario.course if mark.age == age), None)
+
+    async def prepare(self, age: float) -> Route | None:
+        """Make of the world what it becomes at this age; the new route, if there is one."""
+        mark = self._mark(age)
+        return await self._change(mark.change) if mark and mark.change else None
 
     def grow_older(self, passed: float) -> None:
         """Note the message's age by the agent's clock, `passed` seconds having been let pass."""
         now = self._now()
+        self._before = self._words()
         self._saw(Elapsed(now, passed + now - self._submitted))
+
+    async def reach(self, age: float, due: bool) -> None:
+        """See the agent do what it does at this age; if an attempt is `due`, wait for its end."""
+        mark = self._mark(age)
+        await self.stay_quiet()
+        if due:
+            await self._until(lambda words: self._moved_on(words, self._before))
+        for _ in range(mark.orders if mark else 0):
+            await self._order()
+
+    async def _change(self, change: Change) -> Route | None:
+        await self._world.change(self._placed, change)
+        self._saw(Changed(self._now()))
+        return self._placed.route_by(change.connector) if change.connector else None
+
+    def note_killed(self) -> None:
+        """Note that the agent is gone; it will be back when `was_killed` is set."""
+        self._saw(Killed(self._now()))
 
     async def stay_quiet(self) -> None:
         """Give the agent the time to do what it must not do."""
@@ -127,9 +176,11 @@ class Life:
 
     async def _until(self, wanted: Wanted, seconds: float | None = None) -> bool:
         """Wait until the agent's words satisfy `wanted`, by default as long as the pace is patient."""
+        return await self._journal.until(self._label, wanted, self._deadline(seconds))
+
+    def _deadline(self, seconds: float | None = None) -> float:
         patience = self._pace.patience if seconds is None else seconds
-        deadline = asyncio.get_running_loop().time() + patience
-        return await self._journal.until(self._label, wanted, deadline)
+        return asyncio.get_running_loop().time() + patience
 
     # What is waited for --------------------------------------------------------------------
 
@@ -158,30 +209,40 @@ class Life:
 
     def _given_up(self, words: Words) -> bool:
         said = any(isinstance(word, Reported) and word.report.state in OVER for word in words)
-        told = self._came_home(words) or self.scenario.mail.null_sender
+        told = self._came_home(words) or not self._is_told
         return self._delivered(words) or (said and told)
 
+    @property
+    def _is_told(self) -> bool:
+        """Whether the sender is to hear of an end that is none it wished for."""
+        told = self.scenario.told
+        return not self.scenario.mail.null_sender and (told is None or "failed" in told)
+
     def _came_home(self, words: Words) -> bool:
-        return any(isinstance(word, Returned) for word in words)
+        """Whether mail has come home that tells of an end; a notice of delay does not."""
+        return any(isinstance(word, Returned) and not _only_delays(word) for word in words)
 
     # Steps ---------------------------------------------------------------------------------
 
     async def _try_again(self) -> None:
         """Change the world, and tell the agent to try again until it delivers, or fails anew."""
-        await self._world.change(self._placed)
         if self.scenario.change is not None:
-            self._saw(Changed(self._now()))
+            await self._change(self.scenario.change)
         once = any(isinstance(way, Turns) for way in ways(self.scenario.expect))
         for _ in range(1 if once else ATTEMPTS):
-            before = self._words()
-            if self._settled_for_all(before):
+            if self._settled_for_all(self._words()):
                 return
             await self._repaired()
-            await self._retry()
-            self._saw(Retried(self._now()))
-            tried = await self._until(lambda now, then=before: self._moved_on(now, then))  # type: ignore[misc]
-            if not tried and not await self._waiting():
+            if not await self._order():
                 return  # it was dropped: nobody is left to try
+
+    async def _order(self) -> bool:
+        """Tell the agent to try again, and see what comes of it; whether anybody is left to try."""
+        before = self._words()
+        await self._retry()
+        self._saw(Retried(self._now()))
+        tried = await self._until(lambda now: self._moved_on(now, before))
+        return tried or bool(await self._waiting())
 
     async def _retry(self) -> None:
         """Have every message tried that still waits."""
@@ -207,7 +268,7 @@ class Life:
         )
         return tuple(found)
 
-    async def _expire(self) -> None:
+    async def _grow_old(self) -> None:
         """Wait until the mail is given up: not before its time, however long the others take."""
         if Capability.PASS_TIME in self._subject.target.capabilities:
             await self.time_is_up.wait()
@@ -226,8 +287,8 @@ class Life:
 
     async def _settle(self) -> None:
         """Let what is on its way arrive and silences end, let it be quiet, and read the queue."""
-        told = self.scenario.mail.null_sender or expires(self.scenario.expect)  # or waited for
-        if self._gone(self._words()) and not told:
+        waited_for = self.scenario.is_timed
+        if self._gone(self._words()) and self._is_told and not waited_for:
             await self._until(self._came_home)
         for _ in range(ATTEMPTS):
             await self.stay_quiet()
@@ -249,6 +310,11 @@ class Life:
         }
         done = taken & set(map(canonical, waiting))
         return bool(new or done or (waiting and self._came_home(self._words())))
+
+
+def _only_delays(word: Returned) -> bool:
+    actions = {notice.action for notice in read_notices(word.content)}
+    return actions == {"delayed"}
 
 
 def _name(recipient: str) -> str:

@@ -29,10 +29,20 @@ class Pace:
     start: float
     short_life: float
 
-    def for_life(self, lifetime: float, retry: float) -> Timers:
-        """The target's timers for a lifetime and a pause between attempts."""
-        return replace(self.timers, lifetime=lifetime, retry=retry)
+    def for_life(self, lifetime: float, retry: float, delay: float, moves: bool) -> "Pace":
+        """The pace with the target's timers for a lifetime, pauses between attempts and a notice of
+        delay, all in seconds; `moves`: the target's clock will be moved."""
+        timers = replace(self.timers, lifetime=lifetime, retry=retry, delay=delay, moves=moves)
+        return replace(self, timers=timers)
 
+
+RETRY = HOUR
+"""Seconds between attempts, for agents that are told."""
+DELAY = 4 * HOUR
+"""Seconds that mail waits before its sender is told so (Exchange, DelayNotificationTimeout)."""
+BEFORE, AFTER = 300.0, RETRY + 300.0
+"""Seconds of the agent's clock: how close before a lifetime nothing may have expired, and how long
+after it everything must have: an agent may see that at its next attempt only."""
 
 LAUNCH = 0.004
 """Seconds. What one launch costs lab and agent is a few times this: the governor sees to the rest."""

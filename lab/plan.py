@@ -6,13 +6,13 @@ domain, so `grep connect-refused` finds it in any log.
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from fakes.reach import NO_WAY, NOWHERE
 from lab.room import Room
 from lab.sealed import NETWORK6
-from model.scenario import Family, Scenario
+from model.scenario import Connector, Family, Scenario
 from model.trace import Placement
 from targets.base import Envelope, Route
 
@@ -42,6 +42,10 @@ class Placed:
             _envelope(self.scenario, self.placement, tuple(islice(left, len(names))))
             for names in self.scenario.mail.envelopes
         )
+
+    def route_by(self, connector: Connector) -> Route:
+        """The route that mail takes by another connector; its lifetime stays."""
+        return _route(self.scenario, connector, self.placement, self.route.lifetime)
 
 
 def place_all(
@@ -87,11 +91,13 @@ def _place(
     )
     boxed = {host.name: host.family for host in scenario.all_hosts if host.box}
     inner = {name: next(addresses[family]) for name, family in boxed.items()}
-    return Placed(scenario, placement, _route(scenario, placement, lifetime), inner)
+    route = _route(scenario, scenario.connector, placement, lifetime)
+    return Placed(scenario, placement, route, inner)
 
 
-def _route(scenario: Scenario, placement: Placement, lifetime: float) -> Route:
-    connector = scenario.connector
+def _route(
+    scenario: Scenario, connector: Connector, placement: Placement, lifetime: float
+) -> Route:
     first = scenario.hosts[0].name
     return Route(
         domain=placement.domain,
@@ -111,7 +117,10 @@ def _next_hop(name: str, placement: Placement) -> str:
 
 
 def _envelope(scenario: Scenario, placement: Placement, recipients: tuple[str, ...]) -> Envelope:
-    return Envelope(placement.sender, recipients, _message(scenario, placement, recipients[0]))
+    wishes = scenario.mail.wishes
+    asked = replace(wishes, orcpt=wishes.orcpt.format(domain=placement.domain))
+    content = _message(scenario, placement, recipients[0])
+    return Envelope(placement.sender, recipients, content, asked)
 
 
 def _message(scenario: Scenario, placement: Placement, recipient: str) -> bytes:

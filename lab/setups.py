@@ -1,20 +1,22 @@
 """Which scenarios run in which lab: one for all, or more where a target cannot let time pass.
 
-A target with a clock of its own runs everything in one lab with true lifetimes. For the others
-the scenarios that wait for their expiry go to labs with a shortened lifetime, one for each
-lifetime there is; the rest keep the true one.
+Most scenarios are over after an attempt or two, and share a lab. Those that are about hours of
+waiting have labs of their own, because time passes for everybody there: one lab if the target has
+lifetimes for each route, else one for each lifetime. If the target's clock cannot be moved, the
+lifetimes there are shortened to seconds. Those in which the agent is killed share one more.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from fakes.reach import NO_WAY, needs_sealed_room
 from lab.lab import Order
-from lab.pace import Pace, scaled
+from lab.pace import DELAY, RETRY, Pace, scaled
 from lab.sealed import why_no_ipv6
-from model.expect import expires
-from model.scenario import HOUR, Family, Scenario
+from model.scenario import HOUR, Family, Kill, Scenario
 from model.tls import REVOCATION, Tls
+from model.wishes import Wishes
 from targets.base import Capability, Target
 
 ATTEMPTS_IN_A_SHORT_LIFE = 4
@@ -43,7 +45,15 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "ICMP needs the sealed room"
     if any(host.family is Family.IPV6 for host in scenario.all_hosts):
         return why_no_ipv6() if sealed else "IPv6 needs the sealed room"
-    changed = scenario.change.hosts if scenario.change else ()
+    if scenario.mail.wishes != Wishes() and Capability.TAKES_WISHES not in can:
+        return "the target takes no wishes for notices (RFC 3461)"
+    if scenario.kill is not Kill.NEVER and Capability.RESTARTS not in can:
+        return "the target cannot be killed and started again"
+    if any(change.connector for change in scenario.changes) and Capability.REROUTES not in can:
+        return "the target's routes cannot be changed while it runs"
+    if scenario.course and Capability.PASS_TIME not in can:
+        return "the target's clock cannot be moved"
+    changed = [host for change in scenario.changes for host in change.hosts]
     if not sealed and any(scenario.host(one.name).reach in NO_WAY for one in changed):
         return "in the open room no way ever leads to an address that cannot be reached"
     return ""
@@ -76,37 +86,69 @@ def arrange(
     `controls` are those of the chapters by name, `whole` those of a whole lab, `lifetime` is the
     dialect's, in seconds.
     """
-    if Capability.PASS_TIME in target.capabilities:
-        order = _order(wanted, controls, whole, lifetime, HOUR)
-        lives = {s.id: s.connector.lifetime or lifetime for s in order.everything}
-        return [Setup(replace(order, lifetimes=lives), frozenset(s.id for s in wanted))]
-    groups: dict[float, list[Scenario]] = {lifetime: []}
+    can = target.capabilities
+    plan = _Plan(Capability.PASS_TIME in can, Capability.LIFETIME_PER_ROUTE in can, lifetime, pace)
+    groups: dict[tuple[Kind, float], list[Scenario]] = {}
     for scenario in wanted:
-        explicit = scenario.connector.lifetime
-        short = scaled(explicit, pace) if explicit else pace.short_life
-        groups.setdefault(short if expires(scenario.expect) else lifetime, []).append(scenario)
+        groups.setdefault(plan.group(scenario), []).append(scenario)
     setups = []
-    for life, scenarios in groups.items():
-        retry = HOUR if life == lifetime else life / ATTEMPTS_IN_A_SHORT_LIFE
-        if scenarios:
-            order = _order(scenarios, controls, whole, life, retry)
-            lives = dict.fromkeys([s.id for s in order.everything], life)
-            made = replace(order, lifetimes=lives)
-            setups.append(Setup(made, frozenset(s.id for s in scenarios)))
+    for (kind, life), scenarios in groups.items():
+        order = plan.configured(_order(scenarios, controls, whole), kind, life)
+        setups.append(Setup(order, frozenset(s.id for s in scenarios)))
     return setups
 
 
-def _order(
-    wanted: Sequence[Scenario],
-    controls: Mapping[str, Controls],
-    whole: Controls,
-    lifetime: float,
-    retry: float,
-) -> Order:
+class Kind(StrEnum):
+    """What a lab is for."""
+
+    PLAIN = "plain"
+    """Attempts only: nobody waits for hours."""
+    TIMED = "timed"
+    """Hours pass, or a shortened lifetime does."""
+    KILLED = "killed"
+    """The agent is killed, and started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a target's clock and lifetimes decide what runs in which lab."""
+
+    moves: bool
+    per_route: bool
+    lifetime: float
+    pace: Pace
+
+    def group(self, scenario: Scenario) -> tuple[Kind, float]:
+        """The kind of lab for a scenario, and the lifetime that the agent is configured with there."""
+        if scenario.kill is not Kill.NEVER:
+            return Kind.KILLED, self.lifetime
+        own = scenario.connector.lifetime
+        if not scenario.is_timed or (self.moves and self.per_route):
+            return Kind.TIMED if scenario.is_timed else Kind.PLAIN, self.lifetime
+        if self.moves:
+            return Kind.TIMED, own or self.lifetime
+        return Kind.TIMED, scaled(own, self.pace) if own else self.pace.short_life
+
+    def configured(self, order: Order, kind: Kind, life: float) -> Order:
+        """An order with the settings of its lab."""
+        timed = kind is Kind.TIMED
+        short = timed and not self.moves
+        lives = {s.id: s.connector.lifetime if self.per_route else None for s in order.everything}
+        return replace(
+            order,
+            lifetime=life,
+            lifetimes={name: own or life for name, own in lives.items()},
+            retry=life / ATTEMPTS_IN_A_SHORT_LIFE if short else RETRY,
+            delay=life * DELAY / (48 * HOUR) if short else DELAY,
+            moves=timed and self.moves,
+        )
+
+
+def _order(wanted: Sequence[Scenario], controls: Mapping[str, Controls], whole: Controls) -> Order:
     """The wanted scenarios, and the controls of their chapters whether wanted or not."""
     used = [one for name, one in controls.items() if any(s.chapter == name for s in wanted)]
     openings = [whole.opening, *(one.opening for one in used)]
     closings = [one.closing for one in used]
     around = {s.id for s in (*openings, *closings, whole.closing)}
     middle = [s for s in wanted if s.id not in around]
-    return Order((*openings, *middle), tuple(closings), whole.closing, lifetime, {}, retry)
+    return Order((*openings, *middle), tuple(closings), whole.closing, 0.0, {}, 0.0)

@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-States: made -> running -> stopped, or dead if the agent ends unbidden. Adapter calls run in
+States: made -> running [-> restarting -> running]* -> stopped, or dead if the agent ends unbidden. Adapter calls run in
 worker threads; one more thread follows the reports and hands each to the journal page of the
 scenario that its recipient belongs to. `dead` is a future that fails when the agent dies.
 """
@@ -21,7 +21,7 @@ from model.address import canonical
 from model.events import Reported
 from model.report import Report
 from model.timers import Timers
-from targets.base import InQueue, Target
+from targets.base import InQueue, Route, Target
 
 T = TypeVar("T")
 
@@ -45,13 +45,31 @@ class Subject:
         self._threads = ThreadPoolExecutor(32, "target")
         self._stopping = False
         self._by_recipient: dict[str, str] = {}
+        self._routes: dict[str, Route] = {}
+        self._up = asyncio.Event()
+        self._up.set()
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._reading: asyncio.Task[Sequence[InQueue]] | None = None
 
     async def call(self, function: Callable[..., T], *args: object) -> T:
         """Call an adapter from a worker thread: adapters are synchronous.
 
         Raises AgentDied if the call does not come back: a thread cannot be ended, but the lab can.
+        Who calls while the agent is being restarted waits until it is up again.
         """
+        await self._up.wait()
+        self._calls += 1
+        self._idle.clear()
+        try:
+            return await self._run(function, *args)
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
+
+    async def _run(self, function: Callable[..., T], *args: object) -> T:
         try:
             async with asyncio.timeout(self._patience):
                 return await self._loop.run_in_executor(self._threads, function, *args)
@@ -60,12 +78,30 @@ class Subject:
                 f"the adapter's `{function.__name__}` has not returned for {self._patience:.0f} s"
             ) from None
 
+    async def restart(self, gone: Callable[[], object]) -> None:
+        """Kill the agent, say that it is `gone`, and start it again; no call may be under way."""
+        self._up.clear()
+        try:
+            await self._idle.wait()
+            await self._run(self.target.kill)
+            gone()
+            await self._run(self.target.start_again)
+        finally:
+            self._up.set()
+
+    async def reroute(self, changed: Sequence[Route]) -> None:
+        """Have the agent's mail for some domains take other routes; the others stay."""
+        if changed:
+            self._routes |= {route.domain: route for route in changed}
+            await self.call(self.target.reroute, list(self._routes.values()))
+
     async def start(self, room: Room, timers: Timers, placed: Sequence[Placed]) -> None:
         """Start the agent with every route. Raises AgentDied, Unavailable."""
         for one in placed:
             recipients = (canonical(name).lower() for name in one.placement.recipients)
             self._by_recipient |= dict.fromkeys(recipients, one.scenario.label)
-        await self.call(self.target.start, room, timers, [one.route for one in placed])
+        self._routes = {one.route.domain: one.route for one in placed}
+        await self.call(self.target.start, room, timers, list(self._routes.values()))
         threading.Thread(target=self._follow, name="reports", daemon=True).start()
 
     async def stop(self) -> None:

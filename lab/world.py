@@ -3,8 +3,8 @@
 Theory of operation
 -------------------
 States: made -> open (every scenario's hosts listen, every zone is served) -> closed. The world
-is opened once, with all scenarios. What changes in it is what the behaviours and faults decide,
-and once, between two attempts, what a scenario's own `Change` says (`change`). Every connection in it belongs to one scenario by its address;
+is opened once, with all scenarios. What changes in it is what the behaviours and faults decide, and,
+between two attempts, what a scenario's own `Change` says (`change`). Every connection in it belongs to one scenario by its address;
 one that does not is a stray.
 """
 
@@ -24,7 +24,7 @@ from lab.journal import Journal
 from lab.plan import HOME, Placed, sink_address
 from lab.room import Room
 from model.events import Knocked
-from model.scenario import AGENT, Host, Reach
+from model.scenario import AGENT, Change, Host, Reach
 from model.timers import Timers
 from model.tls import Flaw
 
@@ -76,11 +76,9 @@ class World:
         if self._reaches is not None:
             self._reaches.look()
 
-    async def change(self, one: Placed) -> None:
-        """Make of a scenario's world what it becomes after the first attempt, if it does."""
-        change, label = one.scenario.change, one.scenario.label
-        if change is None:
-            return
+    async def change(self, one: Placed, change: Change) -> None:
+        """Make of a scenario's world what it becomes."""
+        label = one.scenario.label
         if change.zone is not None:
             self.dns.host(one.placement.domain, change.zone, _addresses(one), label)
         for host in change.hosts:

@@ -181,6 +181,13 @@ class Retried:
 
 
 @dataclass(frozen=True, slots=True)
+class Killed:
+    """Every process of the agent is gone, killed; it is about to be started again."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Elapsed:
     """Time was let pass: `seconds` of age the message has reached by the agent's clock."""
 
@@ -213,6 +220,7 @@ Event = (
     | Reported
     | Queued
     | Retried
+    | Killed
     | Elapsed
     | Strayed
 )
@@ -257,6 +265,8 @@ def describe(event: Event) -> str:
             return "queue holds " + (", ".join(event.recipients) or "nothing")
         case Retried():
             return "told to try again"
+        case Killed():
+            return "the agent is killed, and started again"
         case Elapsed():
             return f"time passes: the message is {event.age / 3600:.2f} h old"
         case Strayed():

@@ -79,12 +79,17 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class Expires:
-    """Every attempt fails so until the lifetime is over; then one NDR (none to a null sender)."""
+    """Every attempt fails so until the lifetime is over; then one NDR (none to a null sender).
+
+    `before`: earlier attempts fail otherwise, in this order, as the world changes.
+    """
 
     last: Fails
+    before: tuple[Fails, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.last} until expiry, then returned to the sender"
+        earlier = "".join(f"{one}, then " for one in self.before)
+        return f"{earlier}{self.last} until expiry, then returned to the sender"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +176,8 @@ def failures(way: One) -> tuple[Fails, ...]:
             return (first,)
         case Turns(first, then):
             return (first, then)
-        case Expires(last):
-            return (last,)
+        case Expires(last, before):
+            return (*before, last)
     return ()
 
 

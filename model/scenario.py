@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from model.dns import Zone
-from model.expect import Delivers, Expectation
+from model.expect import Delivers, Expectation, expires
 from model.middlebox import Box
 from model.rule import Rule
 from model.smtp import Action, Behaviour, Stage
 from model.tls import Flaw, Handshake, Tls
+from model.wishes import Wishes
 
 HOUR = 3600.0
 """Seconds."""
@@ -145,6 +146,8 @@ class Mail:
     whole: bytes | None = None
     domain: str = "{domain}"
     """How the recipients' domain is written: `{domain}.` with a dot, `[{mx1}]` as a host's address."""
+    wishes: Wishes = field(default_factory=Wishes)
+    """What the sender wants to be told; in its `orcpt` `{domain}` stands for the recipients' domain."""
 
     @property
     def envelopes(self) -> tuple[tuple[str, ...], ...]:
@@ -155,16 +158,64 @@ class Mail:
         return tuple(tuple(f"{name}-{n}" for name in self.recipients) for n in numbers)
 
 
+class Party(StrEnum):
+    """Who must act so that waiting mail can leave."""
+
+    DNS_HOSTER = "DNS hoster"
+    NETWORK = "network administrator"
+    SERVER = "administrator of the mail server"
+    CONNECTOR = "administrator of the connector"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What mends a failure, in a few words, and whose turn it is."""
+
+    words: str
+    party: Party
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What becomes different in the world once the first attempt has failed.
 
-    `hosts` take the place of those of the same names, `zone` that of the old zone. It is carried
-    out after the agent's first report on every recipient, before it is told to try again.
+    `hosts` take the place of those of the same names, `zone` that of the old zone, `connector` that
+    of the old connector, in the running agent. It is carried out after the agent's first report on
+    every recipient, before it is told to try again, or at the `Mark` that has it. `remedy` says
+    what has been mended by it, where that is its point.
     """
 
     hosts: tuple[Host, ...] = ()
     zone: Zone | None = None
+    connector: Connector | None = None
+    remedy: Remedy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment in the life of waiting mail: the message's age in seconds by the agent's clock.
+
+    The lab lets time pass from mark to mark, all scenarios' marks together. At a mark the world
+    changes first, then the clock is moved, and what is due by the agent's own schedule is tried.
+    `orders` is how often the agent is then told to try again, one attempt after the other, as an
+    impatient administrator would. `tries` says whether there must be an attempt between this mark
+    and the next of anybody's, or must not; None: either.
+    """
+
+    age: float
+    change: Change | None = None
+    orders: int = 0
+    tries: bool | None = None
+
+
+class Kill(StrEnum):
+    """When every process of the agent is killed (SIGKILL); it is started again at once."""
+
+    NEVER = "never"
+    WAITING = "waiting"
+    """When the first attempt has failed, and the mail waits in the queue."""
+    BUSY = "busy"
+    """In mid-session, when the host has just shown what is odd about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +243,15 @@ class Scenario:
     there is no order stand in one word with a `|` between them. Empty: whatever."""
     spread: tuple[str, ...] = ()
     """Hosts of which each is to take some of the messages."""
+    course: tuple[Mark, ...] = ()
+    """What happens while the mail waits, in order of age; with it, time is let pass to the end."""
+    told: tuple[str, ...] | None = None
+    """The notices that come home about each recipient, by their Action, in order; None: whatever."""
+    says: tuple[tuple[Stage, str], ...] = ()
+    """What the agent must say to a host: a stage, and words that stand in a line of it."""
+    unsaid: tuple[tuple[Stage, str], ...] = ()
+    """What it must not say."""
+    kill: Kill = Kill.NEVER
 
     @property
     def chapter(self) -> str:
@@ -212,15 +272,25 @@ class Scenario:
         return Zone((*mx, *(f"{h.name} {h.family.qtype} {{{h.name}}}" for h in self.hosts)))
 
     @property
+    def is_timed(self) -> bool:
+        """Whether time must pass by the agent's clock: beyond the first attempts, for hours."""
+        return bool(self.course) or expires(self.expect)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Everything that becomes different, in order."""
+        later = tuple(mark.change for mark in self.course if mark.change)
+        return (self.change, *later) if self.change else later
+
+    @property
     def all_hosts(self) -> tuple[Host, ...]:
         """The hosts as they are at first, and as they become."""
-        return (*self.hosts, *(self.change.hosts if self.change else ()))
+        return (*self.hosts, *(host for change in self.changes for host in change.hosts))
 
     @property
     def all_zones(self) -> tuple[Zone, ...]:
         """The zone as it is at first, and as it becomes."""
-        later = self.change.zone if self.change else None
-        return (self.records, later) if later else (self.records,)
+        return (self.records, *(change.zone for change in self.changes if change.zone))
 
     def host(self, name: str) -> Host:
         """The host of that relative name; KeyError if there is none."""

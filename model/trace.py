@@ -40,7 +40,8 @@ class Trace:
 
     `sent` is what was handed in for each recipient; `lifetime` is the message's lifetime in
     seconds by the agent's clock; `sealed` tells whether SYNs could be seen, `own` whether the
-    agent kept its own time-outs. The events are sorted out once, by kind and by recipient, so
+    agent kept its own time-outs; `delay` is how long mail waits, in seconds of the agent's clock,
+    before its sender is told so (0: never). The events are sorted out once, by kind and by recipient, so
     that hundreds of recipients can be judged one by one.
     """
 
@@ -51,6 +52,7 @@ class Trace:
     sealed: bool
     events: tuple[Event, ...]
     own: bool = False
+    delay: float = 0.0
 
     _kinds: dict[type, list[Event]] = field(
         default_factory=dict, init=False, repr=False, compare=False
