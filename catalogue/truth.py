@@ -7,6 +7,7 @@ about it.
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import product
 from typing import Any
 
 import model.behaviours
@@ -17,7 +18,7 @@ from model.dns import Fault
 from model.expect import AnyOf, Delivers, Each, Expectation, One, Recovers, Refuses, failures, ways
 from model.failure import REASONS
 from model.middlebox import name_of
-from model.scenario import Family, Host, Mail, Reach, Scenario
+from model.scenario import Family, Host, Kill, Mail, Reach, Scenario
 from model.smtp import ALWAYS, Behaviour, Moment, Say, Stage
 from model.tls import Flaw, Handshake, must_refuse
 
@@ -45,19 +46,20 @@ def flaws(chapter: str, scenario: Scenario) -> Iterator[str]:
     yield from _untold(scenario)
     yield from _unsatisfiable(scenario)
     yield from _untrue(scenario)
+    yield from _untimely(scenario)
     yield from _unservable(scenario)
 
 
 def _unknown_hosts(scenario: Scenario) -> Iterator[str]:
     names = {host.name for host in scenario.hosts}
-    for hop in scenario.connector.smart_hosts:
+    for hop in (hop for one in scenario.connectors for hop in one.smart_hosts):
         if hop.strip("[]") not in names:
             yield f"its smart host {hop!r} is none of its hosts"
     for way in ways(scenario.expect):
         for name in destinations(way):
             if name not in names:
                 yield f"it expects delivery to {name!r}, which is none of its hosts"
-    for host in scenario.change.hosts if scenario.change else ():
+    for host in (host for change in scenario.changes for host in change.hosts):
         if host.name not in names:
             yield f"its change is about {host.name!r}, which is none of its hosts"
     for host in scenario.all_hosts:
@@ -105,13 +107,14 @@ def _choices(expect: Expectation) -> Iterator[AnyOf]:
 
 def _unsatisfiable(scenario: Scenario) -> Iterator[str]:
     """A delivery to a host that cannot take it, or must not be given it, at any time."""
-    setting = scenario.connector.demands
+    settings = {connector.demands for connector in scenario.connectors}
     for way in ways(scenario.expect):
         for name in destinations(way):
             lives = [host for host in scenario.all_hosts if host.name == name]
+            shown = product(lives, settings)
             if lives and not any(_may_take(host) for host in lives):
                 yield f"it expects delivery to {name!r}, which never listens"
-            elif lives and all(must_refuse(host.certificate, setting) for host in lives):
+            elif lives and all(must_refuse(h.certificate, setting) for h, setting in shown):
                 yield f"it expects delivery to {name!r}, whose certificate must be refused"
         if isinstance(way, Recovers) and not _passes(scenario):
             yield "it expects a recovery, and nothing in it ever changes"
@@ -133,7 +136,7 @@ def _passes(scenario: Scenario) -> bool:
         return True
     limited = any(_ends(one) for host in scenario.hosts for one in host.behaviours)
     spoiled = [s.fault for zone in scenario.all_zones for s in zone.faults]
-    return bool(scenario.change) or limited or any(_ends(fault) for fault in spoiled)
+    return bool(scenario.changes) or limited or any(_ends(fault) for fault in spoiled)
 
 
 def _ends(one: Behaviour | Fault) -> bool:
@@ -184,6 +187,17 @@ def _unservable(scenario: Scenario) -> Iterator[str]:
     for host in scenario.all_hosts:
         if host.family is Family.IPV6 and host.reach is Reach.NET_PROHIBITED:
             yield f"{host.name} cannot be {host.reach}: ICMPv6 has no code that says so"
+
+
+def _untimely(scenario: Scenario) -> Iterator[str]:
+    """A course that runs backwards, or says of a mark what no mark can be."""
+    ages = [mark.age for mark in scenario.course]
+    if ages != sorted(set(ages)) or any(age <= 0 for age in ages):
+        yield "the marks of its course are not in order of age"
+    if scenario.change and scenario.course:
+        yield "it changes outside its course, and nobody knows when"
+    if scenario.kill is not Kill.NEVER and scenario.is_timed:
+        yield "its agent is killed, and time is let pass: these are different labs"
 
 
 def _acts_at(host: Host, stage: Stage) -> bool:

@@ -130,9 +130,10 @@ class Nameserver:
         """Add an honest zone of the lab's own; questions are journaled to `owner` only."""
         self._add(table(domain, records, label=owner))
 
-    def home(self, domain: str, sink_name: str, sink_ip: str, label: str) -> None:
-        """Add the domain of a scenario's sender: its mail goes to the sink."""
-        self._add(table(domain, (f"@ MX 10 {sink_name}.",), label=label))
+    def home(self, domain: str, sink_name: str, sink_ip: str, label: str, takes: bool) -> None:
+        """Add the domain of a scenario's sender: its mail goes to the sink, or nowhere."""
+        mx = f"@ MX 10 {sink_name}." if takes else "@ MX 0 ."
+        self._add(table(domain, (mx,), label=label))
         if self._zones.find(sink_name.lower()) is None:
             self.fixed(sink_name, (f"@ A {sink_ip}",))
 

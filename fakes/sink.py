@@ -1,11 +1,12 @@
 """The sink: where the senders live. It accepts all mail and files it by the sender it is for.
 
-It is aiosmtpd as it stands: nothing is ever wrong with it.
+It is aiosmtpd as it stands. Nothing is ever wrong with it, but of some scenarios the sender is not
+at home, and its mail is refused.
 """
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +14,11 @@ from aiosmtpd.smtp import SMTP, Envelope
 from aiosmtpd.smtp import Session as Facts
 
 from fakes.witness import Witness
-from model.events import Returned
+from model.events import Did, Heard, Returned
+from model.smtp import Stage
 
+HOME = "home"
+"""What the sink is called in the events of a scenario whose sender refuses mail."""
 FOREVER = 24 * 3600.0
 """Seconds after which aiosmtpd itself would give a silent client up; longer than any run."""
 
@@ -29,6 +33,8 @@ class Sink:
     port: int
     context: Callable[[], ssl.SSLContext]
     label_of: Callable[[str], str | None]
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """What is said to recipients whose scenario has this label."""
     sessions: set["_Session"] = field(default_factory=set)
     _server: asyncio.Server | None = None
     _context: ssl.SSLContext | None = None
@@ -60,6 +66,20 @@ class Sink:
             tls_context=self._context,
             loop=asyncio.get_running_loop(),
         )
+
+    async def handle_RCPT(
+        self, server: Any, facts: Facts, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Take a recipient, or refuse it and note who wrote to it (aiosmtpd's hook)."""
+        label = self.label_of(address.rpartition("@")[2].lower()) or ""
+        if said := self.refusals.get(label):
+            at, line = self.witness.elapsed(label), f"MAIL FROM:<{envelope.mail_from or ''}>"
+            self.witness.saw(label, Heard(at, HOME, 0, Stage.MAIL, line, tls=True))
+            self.witness.saw(label, Did(at, HOME, 0, Stage.RCPT, said, spoiled=True))
+            return said
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 Recipient OK"
 
     async def handle_DATA(self, server: Any, facts: Facts, envelope: Envelope) -> str:
         """File returned mail under the scenario whose sender it is for (aiosmtpd's hook)."""

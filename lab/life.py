@@ -146,6 +146,8 @@ class Life:
         await self.stay_quiet()
         if due:
             await self._until(lambda words: self._moved_on(words, self._before))
+        if self._gone(self._words()) and self.scenario.mail.hears:
+            await self._until(self._came_home)
         for _ in range(mark.orders if mark else 0):
             await self._order()
 
@@ -209,14 +211,8 @@ class Life:
 
     def _given_up(self, words: Words) -> bool:
         said = any(isinstance(word, Reported) and word.report.state in OVER for word in words)
-        told = self._came_home(words) or not self._is_told
+        told = self._came_home(words) or not self.scenario.mail.hears
         return self._delivered(words) or (said and told)
-
-    @property
-    def _is_told(self) -> bool:
-        """Whether the sender is to hear of an end that is none it wished for."""
-        told = self.scenario.told
-        return not self.scenario.mail.null_sender and (told is None or "failed" in told)
 
     def _came_home(self, words: Words) -> bool:
         """Whether mail has come home that tells of an end; a notice of delay does not."""
@@ -288,7 +284,7 @@ class Life:
     async def _settle(self) -> None:
         """Let what is on its way arrive and silences end, let it be quiet, and read the queue."""
         waited_for = self.scenario.is_timed
-        if self._gone(self._words()) and self._is_told and not waited_for:
+        if self._gone(self._words()) and self.scenario.mail.hears and not waited_for:
             await self._until(self._came_home)
         for _ in range(ATTEMPTS):
             await self.stay_quiet()

@@ -24,9 +24,15 @@ from lab.journal import Journal
 from lab.plan import HOME, Placed, sink_address
 from lab.room import Room
 from model.events import Knocked
-from model.scenario import AGENT, Change, Host, Reach
+from model.scenario import AGENT, Change, Home, Host, Reach
 from model.timers import Timers
 from model.tls import Flaw
+
+REFUSALS = {
+    Home.REFUSES: "550 5.1.1 No such sender here",
+    Home.BUSY: "451 4.3.0 Not now",
+}
+"""What the sink says to mail for a sender who is not at home."""
 
 M = TypeVar("M", bound=MailHost)
 
@@ -43,6 +49,7 @@ class World:
         self._timers = timers
         self._hosts: dict[str, MailHost | Middlebox] = {}
         self._home: Sink | None = None
+        self._refusals: dict[str, str] = {}
         self._next_conn: dict[str, Callable[[], int]] = {}
         self._by_ip: dict[str, tuple[str, str]] = {}
         self._inner: dict[str, str] = {}
@@ -95,7 +102,11 @@ class World:
     async def _open_scenario(self, one: Placed) -> None:
         scenario, placement = one.scenario, one.placement
         self.dns.host(placement.domain, scenario.records, _addresses(one), scenario.label)
-        self.dns.home(placement.home, f"mx.{HOME}", self._sink_ip, scenario.label)
+        home = scenario.mail.home
+        takes = home is not Home.NOWHERE
+        self.dns.home(placement.home, f"mx.{HOME}", self._sink_ip, scenario.label, takes)
+        if home in REFUSALS:
+            self._refusals[scenario.label] = REFUSALS[home]
         self._next_conn[scenario.label] = itertools.count(1).__next__
         for host in scenario.hosts:
             await self._open_host(one, host)
@@ -160,6 +171,7 @@ class World:
             port=self.room.smtp_port,
             context=self._context(Host("sink"), name, self._sink_ip),
             label_of=lambda domain: domain.removesuffix(f".{HOME}"),
+            refusals=self._refusals,
         )
 
     def _context(self, host: Host, name: str, ip: str) -> Callable[[], ssl.SSLContext]:

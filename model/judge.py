@@ -9,10 +9,11 @@ time-out of the agent's own that is too short fails what is only advised; what i
 as its code (pass, accepted, weak).
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 
+from model.course import out_of_course
 from model.dialect import Code, Dialect, Fit, best_fit, resolve
 from model.events import (
     Accepted,
@@ -20,13 +21,9 @@ from model.events import (
     Changed,
     Connected,
     Declined,
-    Did,
-    Encrypted,
-    Heard,
     Knocked,
     Reported,
     Retried,
-    TlsFailed,
 )
 from model.expect import (
     AnyOf,
@@ -44,12 +41,10 @@ from model.expect import (
     ways,
 )
 from model.laws import check, copies_of, is_below, ndrs_of, refusal_of, reports_of
-from model.middlebox import name_of
 from model.report import Report, Source, State
-from model.scenario import Host, Reach, Scenario
-from model.smtp import Stage
-from model.tls import Flaw, Handshake
+from model.scenario import Reach, Scenario
 from model.trace import Trace
+from model.unmet import knocked, unmet_faults
 from model.verdict import Holds, Judgement, Mismatch, Verdict
 from model.waits import MINIMA, waits
 
@@ -78,6 +73,7 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
     wrongs += _too_many(scenario, trace)
     wrongs += _out_of_order(scenario, trace)
     wrongs += _not_spread(scenario, trace)
+    wrongs += out_of_course(scenario, trace)
     observed = "; ".join(dict.fromkeys(finding.observed for finding in findings))
     laws = [law for law, state in holds.items() if state is Holds.BROKEN]
     if laws:
@@ -177,8 +173,8 @@ def _find(trace: Trace, dialect: Dialect, recipient: str, way: One) -> Finding:
             return _arrived(trace, recipient, way)
         case Turns():
             return _turned(trace, dialect, recipient, way)
-        case Expires(last):
-            return _expired(trace, dialect, recipient, last)
+        case Expires():
+            return _expired(trace, dialect, recipient, way)
         case Recorded():
             return _recorded(trace, recipient, declined)
 
@@ -272,9 +268,38 @@ def _turned(trace: Trace, dialect: Dialect, recipient: str, way: Turns) -> Findi
     return Finding(Fit.WRONG, fate, (*first.wrongs, wrong))
 
 
-def _expired(trace: Trace, dialect: Dialect, recipient: str, last: Fails) -> Finding:
+def _in_series(trace: Trace, dialect: Dialect, recipient: str, series: Sequence[Fails]) -> Finding:
+    """How the attempts fared that must have failed in one way after another."""
+    left, fits, fates = list(series), [Fit.PRIMARY], []
+    for report in reports_of(trace, recipient):
+        if report.state is not State.DEFERRED:
+            continue
+        fates.append(str(report))
+        found, here = Fit.WRONG, left[:2]
+        for steps, one in enumerate(here):
+            found = best_fit(report, _tier(dialect, one), one.peer, None)
+            if found is not Fit.WRONG:
+                left = left[steps:]
+                break
+        if found is Fit.WRONG:
+            wanted = ", then ".join(str(one) for one in here)
+            wrong = Mismatch("code of a later attempt", wanted, _in_full(fates[-1], report))
+            return Finding(found, ", then ".join(dict.fromkeys(fates)), (wrong,))
+        fits.append(found)
+    seen = ", then ".join(dict.fromkeys(fates))
+    if len(left) == 1 and fates:
+        return Finding(min(fits), seen)
+    wrong = Mismatch("attempts until expiry", ", then ".join(map(str, series)), seen or "none")
+    return Finding(Fit.WRONG, seen or "nothing reported", (wrong,))
+
+
+def _expired(trace: Trace, dialect: Dialect, recipient: str, way: Expires) -> Finding:
+    last = way.last
     entry = dialect.entry(last.cause)
-    tried = _failed(trace, entry.attempt, recipient, last.peer)
+    if way.before:
+        tried = _in_series(trace, dialect, recipient, (*way.before, last))
+    else:
+        tried = _failed(trace, entry.attempt, recipient, last.peer)
     tried = replace(tried, wrongs=(*tried.wrongs, *_never_again(trace, recipient)))
     reports = reports_of(trace, recipient)
     attempt = next((r for r in reversed(reports) if r.state is State.DEFERRED), None)
@@ -350,60 +375,6 @@ def _in_full(fate: str, report: Report | None) -> str:
     return f"{fate}: {report.text}" if report and report.text else fate
 
 
-def unmet_faults(scenario: Scenario, trace: Trace, astray: bool = False) -> list[str]:
-    """The faults of the scenario that the trace has no sign of.
-
-    Of a box every filter must have acted; once the agent has gone `astray`, any of them will do.
-    """
-    unmet = []
-    faulty = any(zone.faults for zone in scenario.all_zones)
-    if faulty and not any(e.spoiled for e in trace.all(Asked)):
-        unmet.append("no question met the DNS fault")
-    places = scenario.fault_at or tuple(Stage)
-    misdeeds = [e for e in trace.all(Did) if e.spoiled and not e.by]
-    spoiled = {e.host for e in misdeeds if e.stage in places}
-    shaken = {e.host for e in trace.all(Encrypted)} | {e.host for e in trace.all(TlsFailed)}
-    bad = [host for host in scenario.all_hosts if host.behaviours or host.script]
-    if bad and not any(host.name in spoiled for host in bad):
-        unmet.append("no host came to misbehave")
-    deeds = {e.deed for e in trace.all(Did)}
-    told = [w.first.peer for w in ways(scenario.expect) if isinstance(w, Recovers) and w.some]
-    unmet += [f"nobody was told {peer!r}" for peer in told if peer not in deeds]
-    swallowing = {host.name for host in scenario.all_hosts if host.swallows}
-    if swallowing and not any(e.stage is Stage.DATA for e in _heard(trace, swallowing)):
-        unmet.append("no body was sent into the black hole")
-    boxed = [host for host in scenario.all_hosts if host.box and host.box.filters]
-    idle = [_idle_filters(host, trace, astray) for host in boxed]
-    if idle and all(idle):
-        unmet.append(f"a box found nothing to do for {', '.join(idle[0])}")
-    flawed = [host for host in scenario.all_hosts if _shows(host)]
-    if flawed and not any(host.name in shaken for host in flawed):
-        unmet.append("nobody shook hands with the host whose TLS is odd")
-    away = [host for host in scenario.hosts if host.reach is not Reach.UP]
-    if away and not any(_knocked(host, trace) for host in away):
-        unmet.append("no connection to a host that is away was tried")
-    return unmet
-
-
-def _heard(trace: Trace, hosts: set[str]) -> Iterator[Heard]:
-    """The lines that some hosts heard."""
-    return (event for event in trace.all(Heard) if event.host in hosts)
-
-
-def _idle_filters(host: Host, trace: Trace, astray: bool) -> list[str]:
-    """The filters that a host's box is there for, and that have not acted."""
-    wanted = [name_of(one) for one in host.box.filters] if host.box else []
-    acted = {e.by for e in trace.all(Did) if e.host == host.name and e.spoiled}
-    if astray and acted.intersection(wanted):
-        return []
-    return [name for name in wanted if name not in acted]
-
-
-def _shows(host: Host) -> bool:
-    """Whether there is something about the host that only a handshake shows."""
-    return host.certificate is not Flaw.VALID or host.handshake is not Handshake.USUAL
-
-
 def _left_out(scenario: Scenario, trace: Trace) -> list[Mismatch]:
     """What is wrong if addresses were left out, although none of the others answered.
 
@@ -412,7 +383,7 @@ def _left_out(scenario: Scenario, trace: Trace) -> list[Mismatch]:
     """
     if not trace.sealed or any(host.reach is Reach.UP for host in scenario.hosts):
         return []
-    left = [host.name for host in scenario.hosts if not _knocked(host, trace)]
+    left = [host.name for host in scenario.hosts if not knocked(host, trace)]
     if not left or len(left) == len(scenario.hosts):
         return []
     if len(scenario.hosts) > MANY and len(scenario.hosts) - len(left) > 1:
@@ -476,13 +447,3 @@ def _not_spread(scenario: Scenario, trace: Trace) -> list[Mismatch]:
         return []
     wanted = "each of " + ", ".join(scenario.spread)
     return [Mismatch("hosts that took mail", wanted, ", ".join(sorted(took)) or "none")]
-
-
-def _knocked(host: Host, trace: Trace) -> bool:
-    """Whether a connection was tried; where SYNs cannot be seen, whether its address was learnt."""
-    if trace.sealed:
-        return any(event.host == host.name for event in trace.all(Knocked))
-    name, ip = trace.placement.hosts[host.name]
-    asked = any(e.name.rstrip(".") == name and e.qtype == "A" for e in trace.all(Asked))
-    said = any(ip in r.ip for one in trace.placement.recipients for r in reports_of(trace, one))
-    return asked or said

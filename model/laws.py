@@ -20,6 +20,7 @@ from model.events import (
     Elapsed,
     Encrypted,
     Heard,
+    Killed,
     Knocked,
     Queued,
     Reported,
@@ -37,6 +38,10 @@ from model.verdict import Holds, Law, Mismatch
 
 Wrongs = list[Mismatch] | None
 ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
+IN_DOUBT = 0.5
+"""Seconds in which an agent must have written down what a host has taken."""
+LAG = 3600.0
+"""Seconds of the agent's clock that an NDR may take."""
 GRACE = 1.5
 """Seconds by which an agent's whole-second clock may be ahead of ours."""
 TRACE_HEADERS = re.compile(
@@ -82,13 +87,16 @@ def accounted(scenario: Scenario, trace: Trace) -> Wrongs:
 
     And nobody else gets anything: mail that nobody handed in is no mail to be sent.
     """
-    wrongs = [wrong for one in trace.placement.recipients for wrong in _account(trace, one)]
+    hears = scenario.mail.hears
+    wrongs = [w for one in trace.placement.recipients for w in _account(trace, one, hears)]
     return wrongs + _unbidden(trace)
 
 
-def _account(trace: Trace, recipient: str) -> list[Mismatch]:
-    delivered = sum(copy.acknowledged for copy in copies_of(trace, recipient))
-    returned = len(ndrs_of(trace, recipient)) or _returned_nowhere(trace, recipient)
+def _account(trace: Trace, recipient: str, hears: bool) -> list[Mismatch]:
+    delivered = _delivered(trace, recipient)
+    returned = len(ndrs_of(trace, recipient))
+    if not hears:
+        returned = returned or _given_up(trace, recipient)
     queue = trace.last(Queued)
     queued = queue is not None and recipient in queue.recipients
     found = f"delivered {delivered}, returned {returned}, {'' if queued else 'not '}queued"
@@ -98,6 +106,18 @@ def _account(trace: Trace, recipient: str) -> list[Mismatch]:
         return []
     wanted = "exactly one of delivered once, returned once, still queued"
     return [Mismatch(f"account of {recipient}", wanted, found)]
+
+
+def _delivered(trace: Trace, recipient: str) -> int:
+    """How often a recipient's mail was delivered, less the copies that nobody could prevent.
+
+    An agent that is killed just when a host has taken the mail cannot have written it down, and
+    must send it again (RFC 1047 has the same for a host that falls silent).
+    """
+    taken = [copy.at for copy in copies_of(trace, recipient) if copy.acknowledged]
+    killed = [event.at for event in trace.all(Killed)]
+    in_doubt = sum(any(0 <= end - at < IN_DOUBT for end in killed) for at in taken)
+    return len(taken) - min(in_doubt, max(len(taken) - 1, 0))
 
 
 def _unbidden(trace: Trace) -> list[Mismatch]:
@@ -110,22 +130,25 @@ def _unbidden(trace: Trace) -> list[Mismatch]:
     return [Mismatch(f"mail for {one}", "none, for nobody sent any", "a message") for one in found]
 
 
-def _returned_nowhere(trace: Trace, recipient: str) -> int:
-    """1 if mail without a sender was given up: there is nobody to return it to."""
+def _given_up(trace: Trace, recipient: str) -> int:
+    """1 if mail was given up of which nobody hears: it has no sender, or none that can be told."""
     over = (State.RETURNED, State.EXPIRED)
-    given_up = any(report.state in over for report in reports_of(trace, recipient))
-    return int(not trace.placement.sender and given_up)
+    return int(any(report.state in over for report in reports_of(trace, recipient)))
 
 
 def no_clear_text(scenario: Scenario, trace: Trace) -> Wrongs:
     """No envelope or content in clear where TLS is asked for, nor to a host to be refused."""
     setting = scenario.connector.demands
-    if setting is Tls.NONE:
+    if all(one.demands is Tls.NONE for one in scenario.connectors):
         return None
     shown = {event.conn: event.certificate for event in trace.all(Encrypted)}
+    changes = iter(scenario.changes)
     wrongs = []
-    for line in trace.all(Heard):
-        if line.stage not in ENVELOPE:
+    for line in trace.events:
+        if isinstance(line, Changed):
+            later = next(changes).connector
+            setting = later.demands if later else setting
+        if not isinstance(line, Heard) or line.stage not in ENVELOPE or setting is Tls.NONE:
             continue
         flaw = shown.get(line.conn, Flaw.VALID)
         if not line.tls:
@@ -202,7 +225,10 @@ def _is_failure(report: Report, ours: frozenset[str]) -> bool:
 
 
 def ndr_in_time(scenario: Scenario, trace: Trace) -> Wrongs:
-    """No NDR before expiry for a transient failure; at most one; from `<>`; none to `<>`."""
+    """No NDR before expiry for a transient failure; at most one; from `<>`; none to `<>`.
+
+    It comes soon after what it is about. A notice of delay comes no sooner than is configured.
+    """
     wrongs = [
         Mismatch("envelope sender of what came home", "<>", f"<{event.sender}>")
         for event in trace.all(Returned)
@@ -220,7 +246,37 @@ def ndr_in_time(scenario: Scenario, trace: Trace) -> Wrongs:
             if not permanent and age < trace.lifetime - GRACE:
                 when = f"after {age:.0f} s"
                 wrongs.append(Mismatch("NDR", f"not before {trace.lifetime:.0f} s", when))
+        wrongs += _late(trace, recipient)
+        wrongs += _hasty_delays(trace, recipient)
     return wrongs
+
+
+def _late(trace: Trace, recipient: str) -> list[Mismatch]:
+    """What is wrong if time was let pass between the end and the news of it."""
+    over = (State.RETURNED, State.EXPIRED)
+    ends = [e.at for e in trace.account(recipient).reports if e.report.state in over]
+    lags = [
+        age_at(trace, event.at) - age_at(trace, ends[0])
+        for event, _ in ndrs_of(trace, recipient)
+        if ends
+    ]
+    return [
+        Mismatch("NDR", "within an hour of the failure it tells of", f"{lag / 3600:.1f} h after it")
+        for lag in lags
+        if lag > LAG
+    ]
+
+
+def _hasty_delays(trace: Trace, recipient: str) -> list[Mismatch]:
+    """What is wrong if the sender was told of a delay that is none yet."""
+    notices = trace.account(recipient).notices
+    ages = [age_at(trace, event.at) for event, notice in notices if notice.action == "delayed"]
+    wanted = f"not before {trace.delay:.0f} s" if trace.delay else "none"
+    return [
+        Mismatch("notice of delay", wanted, f"after {age:.0f} s")
+        for age in ages
+        if age < trace.delay - GRACE or not trace.delay
+    ]
 
 
 def age_at(trace: Trace, at: float) -> float:

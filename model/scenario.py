@@ -106,6 +106,18 @@ class Connector:
         return self.smart_hosts if self.enabled else ()
 
 
+class Home(StrEnum):
+    """What becomes of mail to the sender."""
+
+    LISTENS = "listens"
+    REFUSES = "refuses"
+    """Its host says 550 to every recipient."""
+    BUSY = "busy"
+    """Its host says 451 to every recipient."""
+    NOWHERE = "nowhere"
+    """Its domain takes no mail: a null MX (RFC 7505)."""
+
+
 class Alike(StrEnum):
     """How much of a message must arrive as it was sent."""
 
@@ -148,6 +160,13 @@ class Mail:
     """How the recipients' domain is written: `{domain}.` with a dot, `[{mx1}]` as a host's address."""
     wishes: Wishes = field(default_factory=Wishes)
     """What the sender wants to be told; in its `orcpt` `{domain}` stands for the recipients' domain."""
+    home: Home = Home.LISTENS
+
+    @property
+    def hears(self) -> bool:
+        """Whether its sender can and wants to hear of a failure (RFC 3461 section 4.1)."""
+        wanted = not self.wishes.notify or "FAILURE" in self.wishes.notify
+        return wanted and not self.null_sender and self.home is Home.LISTENS
 
     @property
     def envelopes(self) -> tuple[tuple[str, ...], ...]:
@@ -281,6 +300,11 @@ class Scenario:
         """Everything that becomes different, in order."""
         later = tuple(mark.change for mark in self.course if mark.change)
         return (self.change, *later) if self.change else later
+
+    @property
+    def connectors(self) -> tuple[Connector, ...]:
+        """The connector as it is at first, and as it becomes."""
+        return (self.connector, *(change.connector for change in self.changes if change.connector))
 
     @property
     def all_hosts(self) -> tuple[Host, ...]:

@@ -658,7 +658,7 @@ def test_the_senders_domain_leads_to_the_sink() -> None:
     """Journaled to the scenario; the sink's own address can be asked for too."""
 
     async def test(client: Client) -> None:
-        client.server.home("x.home.test", "mx.home.test", "127.0.0.8", "x")
+        client.server.home("x.home.test", "mx.home.test", "127.0.0.8", "x", True)
         assert lines(await client.udp("x.home.test")) == ["x.home.test. 5 IN MX 10 mx.home.test."]
         assert lines(await client.udp("mx.home.test", "A")) == ["mx.home.test. 5 IN A 127.0.0.8"]
         assert client.asked() == [("MX 10 mx.home.test", False)]

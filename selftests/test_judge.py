@@ -7,11 +7,12 @@ from model.behaviours import CutAt, Quota
 from model.events import Asked, Did, Elapsed, Event, Heard, Knocked, Retried
 from model.expect import AnyOf, Arrives, Delivers, Expectation, Expires, Fails, Recovers
 from model.failure import Cause, Failure
-from model.judge import judge, unmet_faults
+from model.judge import judge
 from model.report import State
 from model.scenario import Host, Reach, Scenario
 from model.smtp import Stage
 from model.trace import Trace
+from model.unmet import unmet_faults
 from model.verdict import Judgement, Verdict
 from selftests.worlds import (
     RECIPIENT,

@@ -1,0 +1,70 @@
+"""What must be seen while mail waits: attempts at the right time, the right notices, the right words.
+
+The trace has an `Elapsed` for every mark of the lab's timeline; what stands between two of them
+happened at the age of the first.
+"""
+
+from collections.abc import Iterator
+from itertools import dropwhile, islice, takewhile
+
+from model.events import Asked, Connected, Elapsed, Event, Heard, Knocked, Reported
+from model.laws import is_below
+from model.scenario import Mark, Scenario
+from model.trace import Trace
+from model.verdict import Mismatch
+
+CLOSE = 60.0
+"""Seconds by which a message is older at a mark than the mark says: the first attempt took time."""
+
+
+def out_of_course(scenario: Scenario, trace: Trace) -> list[Mismatch]:
+    """What is wrong with how the agent spent the time, and with what it told on the way."""
+    wrongs = [wrong for mark in scenario.course for wrong in _tries(mark, trace)]
+    return [*wrongs, *_notices(scenario, trace), *_words(scenario, trace)]
+
+
+def _tries(mark: Mark, trace: Trace) -> Iterator[Mismatch]:
+    if mark.tries is None:
+        return
+    tried = any(_is_attempt(event, trace) for event in _at(mark, trace))
+    if tried is not mark.tries:
+        what = f"attempt when the mail is {mark.age / 3600:.2f} h old"
+        yield Mismatch(what, *(("one", "none") if mark.tries else ("none", "one")))
+
+
+def _at(mark: Mark, trace: Trace) -> Iterator[Event]:
+    """The events between a mark and the next."""
+
+    def before(event: Event) -> bool:
+        return not (isinstance(event, Elapsed) and 0 <= event.age - mark.age < CLOSE)
+
+    since = islice(dropwhile(before, trace.events), 1, None)
+    return takewhile(lambda event: not isinstance(event, Elapsed), since)
+
+
+def _is_attempt(event: Event, trace: Trace) -> bool:
+    if isinstance(event, Asked):
+        return is_below(event.name, trace.placement.domain)
+    return isinstance(event, Knocked | Connected | Reported)
+
+
+def _notices(scenario: Scenario, trace: Trace) -> Iterator[Mismatch]:
+    if scenario.told is None:
+        return
+    for recipient in trace.placement.recipients:
+        told = tuple(notice.action for _, notice in trace.account(recipient).notices)
+        if told != scenario.told:
+            wanted = ", ".join(scenario.told) or "none"
+            yield Mismatch(f"notices about {recipient}", wanted, ", ".join(told) or "none")
+
+
+def _words(scenario: Scenario, trace: Trace) -> Iterator[Mismatch]:
+    """RFC 3461 section 5.2 and others: what is said to a host is seen on the wire only."""
+    for stage, words in scenario.says:
+        lines = [event.line for event in trace.all(Heard) if event.stage is stage]
+        if not any(words in line for line in lines):
+            yield Mismatch(f"said at {stage}", words, "; ".join(lines) or "nothing")
+    for stage, words in scenario.unsaid:
+        for event in trace.all(Heard):
+            if event.stage is stage and words in event.line:
+                yield Mismatch(f"said at {stage}", f"nothing with {words}", event.line)

@@ -1,0 +1,82 @@
+"""Whether a scenario's faults were met: one that nobody met proves nothing, whatever was said."""
+
+from collections.abc import Iterator
+
+from model.events import Asked, Did, Encrypted, Heard, Killed, Knocked, TlsFailed
+from model.expect import Recovers, ways
+from model.laws import reports_of
+from model.middlebox import name_of
+from model.scenario import Home, Host, Kill, Reach, Scenario
+from model.smtp import Stage
+from model.tls import Flaw, Handshake
+from model.trace import Trace
+
+
+def unmet_faults(scenario: Scenario, trace: Trace, astray: bool = False) -> list[str]:
+    """The faults of the scenario that the trace has no sign of.
+
+    Of a box every filter must have acted; once the agent has gone `astray`, any of them will do.
+    """
+    unmet = []
+    faulty = any(zone.faults for zone in scenario.all_zones)
+    if faulty and not any(e.spoiled for e in trace.all(Asked)):
+        unmet.append("no question met the DNS fault")
+    places = scenario.fault_at or tuple(Stage)
+    misdeeds = [e for e in trace.all(Did) if e.spoiled and not e.by]
+    spoiled = {e.host for e in misdeeds if e.stage in places}
+    shaken = {e.host for e in trace.all(Encrypted)} | {e.host for e in trace.all(TlsFailed)}
+    bad = [host for host in scenario.all_hosts if host.behaviours or host.script]
+    if bad and not any(host.name in spoiled for host in bad):
+        unmet.append("no host came to misbehave")
+    deeds = {e.deed for e in trace.all(Did)}
+    told = [w.first.peer for w in ways(scenario.expect) if isinstance(w, Recovers) and w.some]
+    unmet += [f"nobody was told {peer!r}" for peer in told if peer not in deeds]
+    swallowing = {host.name for host in scenario.all_hosts if host.swallows}
+    if swallowing and not any(e.stage is Stage.DATA for e in _heard(trace, swallowing)):
+        unmet.append("no body was sent into the black hole")
+    boxed = [host for host in scenario.all_hosts if host.box and host.box.filters]
+    idle = [_idle_filters(host, trace, astray) for host in boxed]
+    if idle and all(idle):
+        unmet.append(f"a box found nothing to do for {', '.join(idle[0])}")
+    flawed = [host for host in scenario.all_hosts if _shows(host)]
+    if flawed and not any(host.name in shaken for host in flawed):
+        unmet.append("nobody shook hands with the host whose TLS is odd")
+    away = [host for host in scenario.hosts if host.reach is not Reach.UP]
+    if away and not any(knocked(host, trace) for host in away):
+        unmet.append("no connection to a host that is away was tried")
+    if scenario.mail.home in (Home.REFUSES, Home.BUSY) and not (
+        any(e.host == "home" for e in trace.all(Did))
+    ):
+        unmet.append("the sender was never written to")
+    if scenario.kill is not Kill.NEVER and trace.last(Killed) is None:
+        unmet.append("the agent was never killed")
+    return unmet
+
+
+def _heard(trace: Trace, hosts: set[str]) -> Iterator[Heard]:
+    """The lines that some hosts heard."""
+    return (event for event in trace.all(Heard) if event.host in hosts)
+
+
+def _idle_filters(host: Host, trace: Trace, astray: bool) -> list[str]:
+    """The filters that a host's box is there for, and that have not acted."""
+    wanted = [name_of(one) for one in host.box.filters] if host.box else []
+    acted = {e.by for e in trace.all(Did) if e.host == host.name and e.spoiled}
+    if astray and acted.intersection(wanted):
+        return []
+    return [name for name in wanted if name not in acted]
+
+
+def _shows(host: Host) -> bool:
+    """Whether there is something about the host that only a handshake shows."""
+    return host.certificate is not Flaw.VALID or host.handshake is not Handshake.USUAL
+
+
+def knocked(host: Host, trace: Trace) -> bool:
+    """Whether a connection was tried; where SYNs cannot be seen, whether its address was learnt."""
+    if trace.sealed:
+        return any(event.host == host.name for event in trace.all(Knocked))
+    name, ip = trace.placement.hosts[host.name]
+    asked = any(e.name.rstrip(".") == name and e.qtype == "A" for e in trace.all(Asked))
+    said = any(ip in r.ip for one in trace.placement.recipients for r in reports_of(trace, one))
+    return asked or said
