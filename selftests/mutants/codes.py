@@ -8,7 +8,7 @@ from model.failure import Failure as Cause
 from model.report import Report
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
-from selftests.mutants.where import expires, fails, fails_by, fails_for, is_recorded
+from selftests.mutants.where import expires, fails, fails_by, fails_for
 from targets.reference import dialect
 from targets.reference.agent import Agent, Parts
 from targets.reference.dialect import Dialect, Entry, Statement
@@ -113,9 +113,9 @@ MUTANTS = (
     Mutant(Swapped, (fails_by(Cause.CONNECTION_REFUSED, Cause.CONNECTION_TIMED_OUT),)),
     Mutant(HangIsTimeout, (fails_for("hang"),)),
     Mutant(HandshakeIsCertificate, (fails_for("handshake-failed"),)),
-    Mutant(ClassFive, (fails, is_recorded), Law.CODE_CLASS),
+    Mutant(ClassFive, (fails,), Law.CODE_CLASS),
     Mutant(NoTwin, (expires,)),
     Mutant(OwnWords, (fails_by(Cause.PEER_REPLY),), Law.CODE_CLASS),
-    Mutant(Nameless, (fails, is_recorded), Law.NAMES_SERVER),
-    Mutant(NamesTheDomain, (fails, is_recorded), Law.NAMES_SERVER),
+    Mutant(Nameless, (fails,), Law.NAMES_SERVER),
+    Mutant(NamesTheDomain, (fails,), Law.NAMES_SERVER),
 )

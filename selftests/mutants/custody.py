@@ -10,8 +10,8 @@ from selftests.mutants.where import (
     arrives,
     expires,
     fails_by,
+    flaps,
     is_kept,
-    is_recorded,
     is_refused_for_good,
 )
 from targets.base import Route
@@ -58,11 +58,16 @@ class DnsIsFinal(Agent):
 
 class _FourIsFinal(Policy):
     def is_permanent(self, failure: Failure) -> bool:
-        return failure.reply is not None and failure.stage in (
-            Stage.MAIL,
-            Stage.RCPT,
-            Stage.DATA,
-            Stage.DOT,
+        return (
+            super().is_permanent(failure)
+            or failure.reply is not None
+            and failure.stage
+            in (
+                Stage.MAIL,
+                Stage.RCPT,
+                Stage.DATA,
+                Stage.DOT,
+            )
         )
 
 
@@ -201,12 +206,12 @@ class Unstuffed(Agent):
 MUTANTS = (
     Mutant(BouncesAtOnce, (is_kept,), Law.CODE_CLASS),
     Mutant(DnsIsFinal, (fails_by(Cause.DNS_QUERY_FAILED),), Law.CODE_CLASS),
-    Mutant(FourIsFinal, (fails_by(Cause.PEER_REPLY),), Law.CODE_CLASS),
+    Mutant(FourIsFinal, (fails_by(Cause.PEER_REPLY), flaps), Law.CODE_CLASS),
     Mutant(FivePasses, (is_refused_for_good,), Law.CODE_CLASS),
     Mutant(NeverRetries, (expires,), needs_sealed=True),
-    Mutant(CutIsSent, (fails_by(Cause.CLOSED_ABRUPTLY), is_recorded), Law.ACCOUNTED),
-    Mutant(RefusalIsSent, (fails_by(Cause.PEER_REPLY),), Law.ACCOUNTED),
-    Mutant(DeliversTwice, (arrives, is_recorded), Law.ACCOUNTED),
+    Mutant(CutIsSent, (fails_by(Cause.CLOSED_ABRUPTLY), flaps), Law.ACCOUNTED),
+    Mutant(RefusalIsSent, (fails_by(Cause.PEER_REPLY), flaps), Law.ACCOUNTED),
+    Mutant(DeliversTwice, (arrives,), Law.ACCOUNTED),
     # Not through the chapter expiry: what has been dropped never expires, and that is waited for.
     Mutant(
         Forgets421,
@@ -214,7 +219,7 @@ MUTANTS = (
         Law.ACCOUNTED,
         scope=("control.*", "greeting.*", "reply.*"),
     ),
-    Mutant(Footer, (arrives, is_recorded), Law.INTACT),
-    Mutant(LosesHeader, (arrives, is_recorded), Law.INTACT),
-    Mutant(Unstuffed, (arrives, is_recorded), Law.INTACT),
+    Mutant(Footer, (arrives,), Law.INTACT),
+    Mutant(LosesHeader, (arrives,), Law.INTACT),
+    Mutant(Unstuffed, (arrives,), Law.INTACT),
 )

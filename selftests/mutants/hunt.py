@@ -27,7 +27,7 @@ from selftests.mutants.known import target_of
 from selftests.mutants.mutant import Mutant, matches, words
 from targets.base import load
 
-AT_ONCE = 4
+AT_ONCE = 2
 """Labs that run at the same time."""
 SAMPLE = 10
 """Of so many scenarios where a mutant is not to be caught, one is run."""

@@ -9,7 +9,7 @@ from email.utils import parseaddr
 from model.report import State
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
-from selftests.mutants.where import expires, is_recorded, is_refused_for_good
+from selftests.mutants.where import expires, is_refused_for_good
 from targets.reference.agent import Agent, Parts
 from targets.reference.ndr import Lost, Writer
 from targets.reference.outcome import Failure
@@ -139,7 +139,7 @@ class KeepsExpired(Agent):
     parts = Parts(policy=_KeepsExpired)
 
 
-GIVEN_UP = (expires, is_refused_for_good, is_recorded)
+GIVEN_UP = (expires, is_refused_for_good)
 """Wherever mail comes back in the end."""
 
 MUTANTS = (

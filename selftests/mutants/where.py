@@ -7,7 +7,7 @@ scenarios would be out of date with every new one.
 from collections.abc import Callable
 
 from model.dns import Stale
-from model.expect import Delivers, Expires, Fails, Recorded, Recovers, Turns, failures, ways
+from model.expect import Arrives, Delivers, Expires, Fails, Recovers, Turns, failures, ways
 from model.failure import Failure
 from model.scenario import Scenario
 from model.tls import Flaw, Tls
@@ -17,25 +17,26 @@ Where = Callable[[Scenario], bool]
 
 def arrives(scenario: Scenario) -> bool:
     """Mail is delivered, at once or later, or may be."""
-    return any(isinstance(way, Delivers | Recovers) for way in ways(scenario.expect))
+    return any(isinstance(way, Delivers | Recovers | Arrives) for way in ways(scenario.expect))
 
 
 def fails(scenario: Scenario) -> bool:
     """An attempt fails, or may."""
-    return any(failures(way) for way in ways(scenario.expect))
+    return any(failures(way) or isinstance(way, Arrives) for way in ways(scenario.expect))
 
 
 def is_refused_for_good(scenario: Scenario) -> bool:
     """Mail is given up at once, or may be: the host said 5yz, or it can go nowhere."""
-    final = {"permanent", "null-mx", "loop", "too-large", "not-convertible", "domain-nxdomain"}
+    final = {"permanent", "null-mx", "loop", "too-large", "not-convertible", "ill-formed"}
+    final |= {"domain-nxdomain"}
     return any(f.cause.reason in final for way in ways(scenario.expect) for f in failures(way))
 
 
 def is_kept(scenario: Scenario) -> bool:
     """A failure passes, so that mail waits for another attempt, or may."""
-    final = {"permanent", "null-mx", "loop", "too-large", "not-convertible"}
+    final = {"permanent", "null-mx", "loop", "too-large", "not-convertible", "ill-formed"}
     kinds = Fails | Recovers | Turns | Expires
-    return any(
+    return flaps(scenario) or any(
         isinstance(way, kinds) and failures(way)[0].cause.reason not in final
         for way in ways(scenario.expect)
     )
@@ -81,9 +82,9 @@ def both(*conditions: Where) -> Where:
     return lambda s: all(condition(s) for condition in conditions)
 
 
-def is_recorded(scenario: Scenario) -> bool:
-    """What happens is only recorded, and the laws alone can object."""
-    return any(isinstance(way, Recorded) for way in ways(scenario.expect))
+def flaps(scenario: Scenario) -> bool:
+    """Attempts fail in ways that nobody has listed, until the mail arrives."""
+    return any(isinstance(way, Arrives) for way in ways(scenario.expect))
 
 
 def shows_a_flaw(scenario: Scenario) -> bool:
