@@ -15,42 +15,50 @@ from model.trace import Trace
 def unmet_faults(scenario: Scenario, trace: Trace, astray: bool = False) -> list[str]:
     """The faults of the scenario that the trace has no sign of.
 
-    Of a box every filter must have acted; once the agent has gone `astray`, any of them will do.
+    Of a box every filter must have acted. Once the agent has gone `astray`, one fault that was met
+    will do, and one filter: whoever stops at the first host never meets the second.
     """
-    unmet = []
-    faulty = any(zone.faults for zone in scenario.all_zones)
-    if faulty and not any(e.spoiled for e in trace.all(Asked)):
-        unmet.append("no question met the DNS fault")
+    signs = list(_signs(scenario, trace, astray))
+    if astray and any(met for met, _ in signs):
+        return []
+    return [sentence for met, sentence in signs if not met]
+
+
+def _signs(scenario: Scenario, trace: Trace, astray: bool) -> Iterator[tuple[bool, str]]:
+    """For each kind of fault that the scenario has, whether it was met, and what to say if not."""
+    if any(zone.faults for zone in scenario.all_zones):
+        yield any(e.spoiled for e in trace.all(Asked)), "no question met the DNS fault"
+    yield from _met_by_hosts(scenario, trace, astray)
+    if away := [host for host in scenario.hosts if host.reach is not Reach.UP]:
+        met = any(knocked(host, trace) for host in away)
+        yield met, "no connection to a host that is away was tried"
+    if scenario.mail.home in (Home.REFUSES, Home.BUSY):
+        yield any(e.host == "home" for e in trace.all(Did)), "the sender was never written to"
+    if scenario.kill is not Kill.NEVER:
+        yield trace.last(Killed) is not None, "the agent was never killed"
+
+
+def _met_by_hosts(scenario: Scenario, trace: Trace, astray: bool) -> Iterator[tuple[bool, str]]:
+    """The same for what only hosts that are up can show."""
     places = scenario.fault_at or tuple(Stage)
     misdeeds = [e for e in trace.all(Did) if e.spoiled and not e.by]
     spoiled = {e.host for e in misdeeds if e.stage in places}
-    shaken = {e.host for e in trace.all(Encrypted)} | {e.host for e in trace.all(TlsFailed)}
-    bad = [host for host in scenario.all_hosts if host.behaviours or host.script]
-    if bad and not any(host.name in spoiled for host in bad):
-        unmet.append("no host came to misbehave")
+    if bad := [host for host in scenario.all_hosts if host.behaviours or host.script]:
+        yield any(host.name in spoiled for host in bad), "no host came to misbehave"
     deeds = {e.deed for e in trace.all(Did)}
     told = [w.first.peer for w in ways(scenario.expect) if isinstance(w, Recovers) and w.some]
-    unmet += [f"nobody was told {peer!r}" for peer in told if peer not in deeds]
-    swallowing = {host.name for host in scenario.all_hosts if host.swallows}
-    if swallowing and not any(e.stage is Stage.DATA for e in _heard(trace, swallowing)):
-        unmet.append("no body was sent into the black hole")
+    for peer in told:
+        yield peer in deeds, f"nobody was told {peer!r}"
+    if swallowing := {host.name for host in scenario.all_hosts if host.swallows}:
+        met = any(e.stage is Stage.DATA for e in _heard(trace, swallowing))
+        yield met, "no body was sent into the black hole"
     boxed = [host for host in scenario.all_hosts if host.box and host.box.filters]
-    idle = [_idle_filters(host, trace, astray) for host in boxed]
-    if idle and all(idle):
-        unmet.append(f"a box found nothing to do for {', '.join(idle[0])}")
-    flawed = [host for host in scenario.all_hosts if _shows(host)]
-    if flawed and not any(host.name in shaken for host in flawed):
-        unmet.append("nobody shook hands with the host whose TLS is odd")
-    away = [host for host in scenario.hosts if host.reach is not Reach.UP]
-    if away and not any(knocked(host, trace) for host in away):
-        unmet.append("no connection to a host that is away was tried")
-    if scenario.mail.home in (Home.REFUSES, Home.BUSY) and not (
-        any(e.host == "home" for e in trace.all(Did))
-    ):
-        unmet.append("the sender was never written to")
-    if scenario.kill is not Kill.NEVER and trace.last(Killed) is None:
-        unmet.append("the agent was never killed")
-    return unmet
+    if idle := [_idle_filters(host, trace, astray) for host in boxed]:
+        yield not all(idle), f"a box found nothing to do for {', '.join(idle[0])}"
+    shaken = {e.host for e in trace.all(Encrypted)} | {e.host for e in trace.all(TlsFailed)}
+    if flawed := [host for host in scenario.all_hosts if _shows(host)]:
+        met = any(host.name in shaken for host in flawed)
+        yield met, "nobody shook hands with the host whose TLS is odd"
 
 
 def _heard(trace: Trace, hosts: set[str]) -> Iterator[Heard]:

@@ -58,9 +58,8 @@ class DnsIsFinal(Agent):
 
 class _FourIsFinal(Policy):
     def is_permanent(self, failure: Failure) -> bool:
-        return (
-            super().is_permanent(failure)
-            or failure.reply is not None
+        return super().is_permanent(failure) or (
+            failure.reply is not None
             and failure.stage
             in (
                 Stage.MAIL,
