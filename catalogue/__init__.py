@@ -13,7 +13,11 @@ from catalogue import (
     greeting,
     hosts,
     middlebox,
+    notices,
+    queue,
+    remedy,
     reply,
+    restart,
     robustness,
     session,
     tls,
@@ -34,6 +38,10 @@ CHAPTERS: dict[str, tuple[Scenario, ...]] = {
     "hosts": hosts.SCENARIOS,
     "robustness": robustness.SCENARIOS,
     "expiry": expiry.SCENARIOS,
+    "queue": queue.SCENARIOS,
+    "notices": notices.SCENARIOS,
+    "restart": restart.SCENARIOS,
+    "remedy": remedy.SCENARIOS,
 }
 """Every scenario by chapter, in the order of the report."""
 

@@ -610,3 +610,79 @@ SIZE_KEYWORD = Rule(
 NONE_LOST = Rule(
     "RFC 5321", "6.1", MUST, "mail taken is delivered or returned, whatever the host does meanwhile"
 )
+
+# queue
+REPAIRED_IN_TIME = Rule(
+    PAGE, "introduction", MUST, "what is mended before the end is delivered, and none is told"
+)
+DELAY_NOTICE = Rule(
+    "Set-TransportConfig",
+    "DelayNotificationTimeout",
+    POLICY,
+    "once mail has waited for the time that is configured, its sender is told, and not before",
+)
+DELAY_ONCE = Rule(
+    "Set-TransportConfig", "DelayNotificationTimeout", POLICY, "the notice of delay comes once"
+)
+LAST_ERROR = Rule(PAGE, "Last error", MUST, "the NDR tells of the last failure, not of the first")
+GIVES_UP_ONCE = Rule(
+    "RFC 5321", "4.5.4.1", MUST, "mail is given up by its age, however often it has been tried"
+)
+NOT_AT_ONCE = Rule(
+    "RFC 5321", "4.5.4.1", MUST, "after a failure the client waits before it tries the host again"
+)
+STRATEGY = Rule(
+    "RFC 5321", "4.5.4.1", MUST, "retries go on, every few hours, until mail is sent or given up"
+)
+HOPS = Rule("RFC 5321", "6.3", SHOULD, "who counts hops lets a hundred pass: fewer may be no loop")
+HOPS_LIMIT = Rule(
+    "RFC 5321",
+    "6.3",
+    MUST,
+    "loops are found, by Received fields or otherwise, and mail is returned",
+)
+
+# notices
+DSN_NEVER = Rule("RFC 3461", "4.1", MUST, "NOTIFY=NEVER: nothing is sent, whatever happens")
+DSN_FAILURE_ONLY = Rule(
+    "RFC 3461", "4.1", MUST, "NOTIFY=FAILURE: told of a failure, and of nothing else"
+)
+DSN_SUCCESS_ONLY = Rule("RFC 3461", "4.1", MUST, "without FAILURE in NOTIFY no failure is told")
+DSN_DELAY = Rule(
+    "RFC 3461", "4.1", MUST, "told of a delay if DELAY is named, or NOTIFY left out; else not"
+)
+DSN_RELAYED = Rule(
+    "RFC 3461", "5.2.2", MUST, "past a host without DSN, who asked for SUCCESS hears of `relayed`"
+)
+DSN_PASSED_ON = Rule(
+    "RFC 3461", "5.2.1", MUST, "a host that offers DSN is given what the sender gave, unchanged"
+)
+DSN_NOT_OFFERED = Rule("RFC 5321", "2.2.1", MUST, "what a host does not offer is not used")
+DSN_RET = Rule("RFC 3461", "4.3", MUST, "RET says whether the whole message comes back")
+DSN_ENVID = Rule("RFC 3464", "2.2.1", MUST, "Original-Envelope-Id is ENVID, decoded from xtext")
+DSN_ORCPT = Rule("RFC 3464", "2.3.1", MUST, "Original-Recipient is ORCPT, decoded from xtext")
+NO_NDR_FOR_NDR = Rule(
+    "RFC 5321", "4.5.5", MUST, "a notification has the null path, so that none is sent about it"
+)
+
+# restart
+NOT_LOST = Rule(
+    "RFC 5321", "6.1", MUST, "mail that was taken is not lost because the host crashes afterwards"
+)
+NOT_TWICE_AFTER_RESTART = Rule(
+    "RFC 5321", "4.2.5", MUST, "what a host has taken is its own: a restart does not send it again"
+)
+
+# remedy
+FIX_312 = Rule(PAGE, "450 4.4.312, fix", MUST, "once DNS answers again, what waits is sent")
+FIX_315 = Rule(PAGE, "450 4.4.315, fix", MUST, "once the server can be reached, what waits is sent")
+FIX_316 = Rule(
+    PAGE, "450 4.4.316, fix", MUST, "the firewall is opened, or the connector is switched off"
+)
+FIX_317 = Rule(PAGE, "450 4.4.317, fix", MUST, "TLS of the server or of the connector is set right")
+FIX_318 = Rule(
+    PAGE, "450 4.4.318, fix", MUST, "inspection is switched off, or the server is mended"
+)
+FIX_320 = Rule(
+    PAGE, "450 4.7.320, fix", MUST, "the certificate or the connector's TLS setting is corrected"
+)

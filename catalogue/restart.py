@@ -1,0 +1,100 @@
+"""The agent is killed and started again: what it had taken on is neither lost nor doubled."""
+
+from catalogue.control import around
+from catalogue.rules import NOT_LOST, NOT_TWICE_AFTER_RESTART
+from catalogue.six import WORLDS
+from model.behaviours import KeepThenStall, Reply, StallAt
+from model.expect import Arrives
+from model.scenario import Host, Kill, Mail, Scenario
+from model.smtp import Stage
+
+SCENARIOS = around(
+    "restart",
+    (
+        *(
+            Scenario(
+                id=f"restart.waiting.{world.name}",
+                title=f"Killed while mail waits after {world.code}",
+                rule=NOT_LOST,
+                hosts=(world.host,),
+                zone=world.zone,
+                connector=world.connector,
+                change=world.mended,
+                expect=Arrives(),
+                kill=Kill.WAITING,
+            )
+            for world in WORLDS
+        ),
+        Scenario(
+            id="restart.waiting.null-sender",
+            title="Killed while a notice waits: it has no sender, and is kept all the same",
+            rule=NOT_LOST,
+            hosts=(Host(behaviours=(Reply(Stage.RCPT, "450 4.2.1 Later", times=1),)),),
+            mail=Mail(null_sender=True),
+            expect=Arrives(),
+            kill=Kill.WAITING,
+        ),
+        Scenario(
+            id="restart.waiting.partly-delivered",
+            title="Killed when one of two recipients has the mail: the other gets it, and no other",
+            rule=NOT_TWICE_AFTER_RESTART,
+            hosts=(Host(behaviours=(Reply(Stage.RCPT, "450 4.2.1 Later", times=1, since=2),)),),
+            mail=Mail(recipients=("one", "two")),
+            expect=Arrives(),
+            kill=Kill.WAITING,
+        ),
+        Scenario(
+            id="restart.waiting.many",
+            title="Killed while twenty messages wait",
+            rule=NOT_LOST,
+            hosts=(Host(behaviours=(Reply(Stage.MAIL, "451 4.3.0 Later", times=20),)),),
+            mail=Mail(messages=20),
+            expect=Arrives(),
+            kill=Kill.WAITING,
+        ),
+        *(
+            Scenario(
+                id=f"restart.busy.{stage}",
+                title=f"Killed while it waits for the reply to {stage}",
+                rule=NOT_LOST,
+                hosts=(Host(behaviours=(StallAt(stage, times=1),)),),
+                expect=Arrives(),
+                kill=Kill.BUSY,
+            )
+            for stage in (
+                Stage.GREETING,
+                Stage.EHLO,
+                Stage.STARTTLS,
+                Stage.MAIL,
+                Stage.RCPT,
+                Stage.DATA,
+                Stage.DOT,
+            )
+        ),
+        Scenario(
+            id="restart.busy.body",
+            title="Killed in the middle of a large message",
+            rule=NOT_LOST,
+            hosts=(Host(behaviours=(StallAt(Stage.BODY, times=1),)),),
+            mail=Mail(octets=400_000),
+            expect=Arrives(),
+            kill=Kill.BUSY,
+        ),
+        Scenario(
+            id="restart.busy.kept",
+            title="Killed when the host has the message and has not said so: a copy may be double",
+            rule=NOT_LOST,
+            hosts=(Host(behaviours=(KeepThenStall(),)),),
+            expect=Arrives(),
+            kill=Kill.BUSY,
+        ),
+        Scenario(
+            id="restart.busy.quit",
+            title="Killed while it waits for the reply to QUIT: the mail was delivered, once",
+            rule=NOT_TWICE_AFTER_RESTART,
+            hosts=(Host(behaviours=(StallAt(Stage.QUIT, times=1),)),),
+            expect=Arrives(),
+            kill=Kill.BUSY,
+        ),
+    ),
+)
