@@ -29,7 +29,7 @@ from lab.subject import Subject
 from lab.timeline import Timeline
 from lab.world import World
 from model.scenario import Kill, Scenario
-from model.trace import Trace
+from model.trace import Clock, Trace
 from targets.base import Target
 
 Settled = tuple[str, "Trace | LabBroken"]
@@ -50,7 +50,7 @@ class Order:
     has.
 
     `lifetimes` gives each id's lifetime in seconds of the agent's clock, `lifetime` and `retry`
-    configure the agent as a whole, as does `delay`: all in seconds. `moves`: its clock is moved.
+    configure the agent as a whole, as does `delay`: all in seconds. `clock` says how hours pass.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -60,7 +60,7 @@ class Order:
     lifetimes: dict[str, float]
     retry: float
     delay: float = 0.0
-    moves: bool = False
+    clock: Clock = Clock.RUNS
 
     @property
     def everything(self) -> tuple[Scenario, ...]:
@@ -81,13 +81,14 @@ class Lab:
     async def run(self, order: Order) -> AsyncIterator[Settled]:
         """Run everything in the order; yields each scenario's id and trace as it settles."""
         placed = place_all(order.everything, self._room, self._network, order.lifetimes)
-        pace = self._pace.for_life(order.lifetime, order.retry, order.delay, order.moves)
-        lives = [Life(self.world, self._subject, pace, one) for one in placed]
+        moves = order.clock is Clock.MOVED
+        pace = self._pace.for_life(order.lifetime, order.retry, order.delay, moves)
+        lives = [Life(self.world, self._subject, pace, one, order.clock) for one in placed]
         first = lives[: len(order.scenarios)]
         try:
             await self.world.open(placed)
             await self._subject.start(self._room, pace.timers, placed)
-            if order.moves:
+            if moves:
                 self.world.journal.let_time_pass()
             fates = [
                 self._see_to(Timeline(self._subject, first).run()),

@@ -35,7 +35,7 @@ from model.expect import Turns, is_tried_again, ways
 from model.ndr import read_notices
 from model.report import State
 from model.scenario import Change, Kill, Mark
-from model.trace import Trace
+from model.trace import Clock, Trace
 from model.waits import in_silence
 from targets.base import Capability, Envelope, NotTaken, Route
 
@@ -56,7 +56,9 @@ def _never(words: Words) -> bool:
 class Life:
     """One scenario in a lab."""
 
-    def __init__(self, world: World, subject: Subject, pace: Pace, placed: Placed) -> None:
+    def __init__(
+        self, world: World, subject: Subject, pace: Pace, placed: Placed, clock: Clock = Clock.RUNS
+    ) -> None:
         self.scenario, self.id = placed.scenario, placed.scenario.id
         self.lifetime = placed.route.lifetime
         self.at_barrier = asyncio.Event()
@@ -69,6 +71,7 @@ class Life:
         self._door = asyncio.Semaphore(AT_ONCE)
         self._submitted = 0.0
         self._before: Words = ()
+        self._clock = clock if placed.scenario.is_timed else Clock.RUNS
         self._queue_ids: list[str] = []
 
     async def live(self) -> Trace:
@@ -87,6 +90,7 @@ class Life:
             events=self._journal.settle(self._label),
             own=self._pace.timers.own,
             delay=self._pace.timers.delay,
+            clock=self._clock,
         )
 
     async def _submit(self, envelope: Envelope) -> None:

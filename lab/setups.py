@@ -16,6 +16,7 @@ from lab.pace import DELAY, RETRY, Pace, scaled
 from lab.sealed import why_no_ipv6
 from model.scenario import HOUR, Family, Kill, Scenario
 from model.tls import REVOCATION, Tls
+from model.trace import Clock
 from model.wishes import Wishes
 from targets.base import Capability, Target
 
@@ -132,7 +133,8 @@ class _Plan:
     def configured(self, order: Order, kind: Kind, life: float) -> Order:
         """An order with the settings of its lab."""
         timed = kind is Kind.TIMED
-        short = timed and not self.moves
+        clock = Clock.RUNS if not timed else Clock.MOVED if self.moves else Clock.SHORTENED
+        short = clock is Clock.SHORTENED
         lives = {s.id: s.connector.lifetime if self.per_route else None for s in order.everything}
         return replace(
             order,
@@ -140,7 +142,7 @@ class _Plan:
             lifetimes={name: own or life for name, own in lives.items()},
             retry=life / ATTEMPTS_IN_A_SHORT_LIFE if short else RETRY,
             delay=life * DELAY / (48 * HOUR) if short else DELAY,
-            moves=timed and self.moves,
+            clock=clock,
         )
 
 

@@ -7,8 +7,19 @@ happened at the age of the first.
 from collections.abc import Iterator
 from itertools import dropwhile, islice, takewhile
 
-from model.events import Asked, Connected, Elapsed, Event, Heard, Knocked, Reported
-from model.laws import is_below
+from model.events import (
+    Asked,
+    Changed,
+    Connected,
+    Elapsed,
+    Event,
+    Heard,
+    Knocked,
+    Reported,
+    Returned,
+)
+from model.laws import age_at, is_below
+from model.ndr import read_notices
 from model.scenario import Mark, Scenario
 from model.trace import Trace
 from model.verdict import Mismatch
@@ -21,6 +32,25 @@ def out_of_course(scenario: Scenario, trace: Trace) -> list[Mismatch]:
     """What is wrong with how the agent spent the time, and with what it told on the way."""
     wrongs = [wrong for mark in scenario.course for wrong in _tries(mark, trace)]
     return [*wrongs, *_notices(scenario, trace), *_words(scenario, trace)]
+
+
+def history(trace: Trace) -> Iterator[tuple[float, str]]:
+    """What the agent said and what came home, by the message's age in seconds; each once in a row."""
+    last = ""
+    for event in trace.events:
+        match event:
+            case Reported(report=report):
+                what = f"{report.state} {report.smtp or ''} {report.enhanced}".replace("  ", " ")
+            case Returned(content=content):
+                actions = (notice.action for notice in read_notices(content))
+                what = "notice: " + (", ".join(dict.fromkeys(actions)) or "other mail")
+            case Changed():
+                what = "the world changes"
+            case _:
+                continue
+        if what != last:
+            yield age_at(trace, event.at), what.strip()
+        last = what
 
 
 def _tries(mark: Mark, trace: Trace) -> Iterator[Mismatch]:

@@ -117,12 +117,16 @@ def _codes_of(way: One, dialect: Dialect) -> list[str]:
             return ["refused"]
         case Recorded():
             return ["any"]
-    expired = isinstance(way, Expires)
     return [
         resolve(code.code, fails.peer, None) or code.code
         for fails in failures(way)
-        for code in _tier(dialect, fails, expired)
+        for code in _tier(dialect, fails, _is_last(fails, way))
     ]
+
+
+def _is_last(fails: Fails, way: One) -> bool:
+    """Whether a failure is the one that a lifetime ends with."""
+    return isinstance(way, Expires) and fails is way.last
 
 
 def _tier(dialect: Dialect, fails: Fails, expired: bool = False) -> tuple[Code, ...]:
@@ -136,7 +140,7 @@ def describe(scenario: Scenario, dialect: Dialect) -> str:
         str(code)
         for way in ways(scenario.expect)
         for fails in failures(way)
-        for code in _tier(dialect, fails, isinstance(way, Expires))
+        for code in _tier(dialect, fails, _is_last(fails, way))
     ]
     said = ", else ".join(dict.fromkeys(codes))
     return f"{scenario.expect}: {said}" if said else str(scenario.expect)

@@ -302,6 +302,11 @@ class Scenario:
         return (self.change, *later) if self.change else later
 
     @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """What is mended in it, in order."""
+        return tuple(change.remedy for change in self.changes if change.remedy)
+
+    @property
     def connectors(self) -> tuple[Connector, ...]:
         """The connector as it is at first, and as it becomes."""
         return (self.connector, *(change.connector for change in self.changes if change.connector))

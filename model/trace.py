@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeVar
 
 from model.address import canonical
@@ -9,6 +10,17 @@ from model.events import Accepted, Event, Reported, Returned
 from model.ndr import Notice, read_notices
 
 E = TypeVar("E")
+
+
+class Clock(StrEnum):
+    """How the hours passed for which mail waits."""
+
+    RUNS = "runs"
+    """They did not: the scenario is about attempts only."""
+    MOVED = "moved"
+    """The agent's clock was moved, its own settings kept."""
+    SHORTENED = "shortened"
+    """The agent's clock cannot be moved, and its settings were shortened to seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,7 @@ class Trace:
     `sent` is what was handed in for each recipient; `lifetime` is the message's lifetime in
     seconds by the agent's clock; `sealed` tells whether SYNs could be seen, `own` whether the
     agent kept its own time-outs; `delay` is how long mail waits, in seconds of the agent's clock,
-    before its sender is told so (0: never). The events are sorted out once, by kind and by recipient, so
+    before its sender is told so (0: never); `clock` is how hours passed. The events are sorted out once, by kind and by recipient, so
     that hundreds of recipients can be judged one by one.
     """
 
@@ -53,6 +65,7 @@ class Trace:
     events: tuple[Event, ...]
     own: bool = False
     delay: float = 0.0
+    clock: Clock = Clock.RUNS
 
     _kinds: dict[type, list[Event]] = field(
         default_factory=dict, init=False, repr=False, compare=False

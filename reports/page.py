@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from model.course import history
 from model.events import Event, Returned, describe
-from model.scenario import Scenario
-from model.trace import Trace
+from model.scenario import HOUR, Scenario
+from model.trace import Clock, Trace
 from model.verdict import Holds, Judgement
 
 MOST_LINES = 400
@@ -22,9 +23,17 @@ def description(scenario: Scenario, judgement: Judgement, trace: Trace | None) -
     ]
     if judgement.mismatches:
         lines += ["**What is wrong.**", *map(_verbatim, map(str, judgement.mismatches))]
+    lines += [f"**Remedy.** {one.words} ({one.party})" for one in scenario.remedies]
+    if trace is not None and trace.clock is not Clock.RUNS:
+        lines += [f"**In the queue,** by age ({trace.clock} clock):", _verbatim(ages(trace))]
     if trace is not None:
         lines += ["**What happened,** by seconds:", _verbatim(shortened(timeline(trace.events)))]
     return "\n\n".join(lines)
+
+
+def ages(trace: Trace) -> str:
+    """What became of the mail as it grew older, hours at the head of each line."""
+    return "\n".join(f"{age / HOUR:8.3f} h  {what}" for age, what in history(trace))
 
 
 def _laws(judgement: Judgement) -> str:

@@ -3,12 +3,13 @@
 import collections
 from typing import Any
 
+from model.course import history
 from model.events import Accepted, Reported
 from model.expect import main_failure
 from model.failure import Cause
 from model.report import Report, State
-from model.scenario import Scenario
-from model.trace import Trace
+from model.scenario import HOUR, Scenario
+from model.trace import Clock, Trace
 from model.verdict import Judgement
 from model.waits import waits
 
@@ -32,6 +33,8 @@ def record_of(
         "attempts": _attempts(trace),
         "copies": _copies(trace),
         "waits": _waits(trace),
+        "clock": str(trace.clock) if trace else None,
+        "history": _history(trace),
         "seconds": round(trace.events[-1].at, 3) if trace and trace.events else 0.0,
         "note": judgement.note,
     }
@@ -78,6 +81,13 @@ def _waits(trace: Trace | None) -> list[dict[str, Any]]:
         {"stage": one.where, "seconds": one.seconds, "minimum": one.minimum or None}
         for one in found
     ]
+
+
+def _history(trace: Trace | None) -> list[dict[str, Any]]:
+    """What became of mail that waited for hours, by its age; empty if it did not."""
+    if trace is None or trace.clock is Clock.RUNS:
+        return []
+    return [{"hours": round(age / HOUR, 3), "what": what} for age, what in history(trace)]
 
 
 def _attempts(trace: Trace | None) -> int:
