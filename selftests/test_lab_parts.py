@@ -16,12 +16,13 @@ from lab.journal import Journal
 from lab.pace import PACES
 from lab.plan import place_all
 from lab.sealed import why_no_ipv6
-from lab.setups import arrange, unsupported
-from model.events import Knocked, Strayed
-from model.expect import expires
+from lab.setups import Setup, arrange, unsupported
+from model.events import Did, Knocked, Strayed
 from model.ndr import read_notices
-from model.scenario import Change, Family, Host, Reach
+from model.scenario import Change, Family, Host, Kill, Reach
+from model.smtp import Stage
 from model.tls import Tls
+from model.trace import Clock
 from selftests.worlds import deferred, ndr, stored
 from targets.base import Capability
 
@@ -88,42 +89,55 @@ def test_the_message_has_dots_to_stuff_and_only_crlf() -> None:
     assert content.replace(b"\r\n", b"").count(b"\n") == 0
 
 
-def test_with_a_clock_everything_runs_in_one_lab() -> None:
-    target: Any = SomeTarget(frozenset(Capability))
-    setups = arrange(
-        list(CATALOGUE.values()),
-        CONTROLS,
-        WHOLE,
-        target,
-        2 * DAY,
-        FAST,
-    )
+def arranged(*can: Capability, lifetime: float = 2 * DAY) -> dict[tuple[float, Clock, bool], Setup]:
+    """The labs for a target with these capabilities, by lifetime, clock, and whether it is killed."""
+    target: Any = SomeTarget(frozenset(can))
+    wanted = [s for s in CATALOGUE.values() if not unsupported(s, target, sealed=True)]
+    found = {}
+    for setup in arrange(wanted, CONTROLS, WHOLE, target, lifetime, FAST):
+        killed = any(s.kill is not Kill.NEVER for s in setup.order.scenarios)
+        found[(setup.order.lifetime, setup.order.clock, killed)] = setup
+    return found
 
-    assert len(setups) == 1
-    order = setups[0].order
+
+def test_with_a_clock_and_lifetimes_for_routes_all_that_waits_shares_a_lab() -> None:
+    """One lab for attempts, one for hours, one for kills."""
+    labs = arranged(*Capability)
+
+    assert set(labs) == {
+        (2 * DAY, Clock.RUNS, False),
+        (2 * DAY, Clock.MOVED, False),
+        (2 * DAY, Clock.RUNS, True),
+    }
+    order = labs[(2 * DAY, Clock.RUNS, False)].order
     assert order.scenarios[0] is OPENING
     assert order.last is CLOSING
-    assert [s.id for s in order.closing] == [f"{name}.closing" for name in CONTROLS]
-    assert order.lifetimes["expiry.after-24-hours"] == DAY
-    assert order.lifetimes["expiry.connection-refused"] == 2 * DAY
+    assert not any(s.is_timed for s in order.scenarios)
+    timed = labs[(2 * DAY, Clock.MOVED, False)].order
+    assert timed.lifetimes["expiry.after-24-hours"] == DAY
+    assert timed.lifetimes["expiry.connection-refused"] == 2 * DAY
+    assert (timed.retry, timed.delay) == (3600.0, 4 * 3600.0)
+    assert sum(len(setup.wanted) for setup in labs.values()) == len(CATALOGUE)
+
+
+def test_a_clock_without_lifetimes_for_routes_has_a_lab_for_each() -> None:
+    """They are kept as they are."""
+    labs = arranged(Capability.PASS_TIME, lifetime=5 * DAY)
+
+    assert {key[0] for key in labs if key[1] is Clock.MOVED} == {DAY, 2 * DAY, 5 * DAY}
+    assert "expiry.after-24-hours" in labs[(DAY, Clock.MOVED, False)].wanted
 
 
 def test_without_a_clock_expiry_goes_to_labs_with_short_lives() -> None:
-    target: Any = SomeTarget(frozenset({Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE}))
-    setups = arrange(
-        list(CATALOGUE.values()),
-        CONTROLS,
-        WHOLE,
-        target,
-        5 * DAY,
-        FAST,
-    )
-    by_life = {setup.order.lifetime: setup for setup in setups}
+    """The notice of delay is as much shorter as the lifetime."""
+    labs = arranged(Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE, lifetime=5 * DAY)
+    short = labs[(FAST.short_life, Clock.SHORTENED, False)]
 
-    assert set(by_life) == {5 * DAY, FAST.short_life, FAST.short_life / 2}
-    assert by_life[FAST.short_life / 2].wanted == {"expiry.after-24-hours"}
-    assert not any(expires(CATALOGUE[name].expect) for name in by_life[5 * DAY].wanted)
-    assert all(setup.order.scenarios[0] is OPENING for setup in setups)
+    assert {key[0] for key in labs} == {5 * DAY, FAST.short_life, FAST.short_life / 2}
+    assert "expiry.after-24-hours" in labs[(FAST.short_life / 2, Clock.SHORTENED, False)].wanted
+    assert short.order.delay == FAST.short_life / 12
+    assert not any(CATALOGUE[name].course for name in short.wanted)
+    assert all(setup.order.scenarios[0] is OPENING for setup in labs.values())
 
 
 def test_what_is_unsupported_says_why() -> None:
@@ -149,6 +163,12 @@ def test_what_is_unsupported_says_why() -> None:
     assert not any(unsupported(s, able, sealed=True) for s in (smart, strict, icmp, far))
     assert "revocation lists" in unsupported(revoked, blind, sealed=True)
     assert unsupported(unseen, blind, sealed=True) == ""
+    assert "wishes" in unsupported(CATALOGUE["notices.never.refused"], bare, sealed=True)
+    assert "killed" in unsupported(CATALOGUE["restart.busy.data"], bare, sealed=True)
+    assert "clock" in unsupported(CATALOGUE["queue.delay.once"], bare, sealed=True)
+    switched = CATALOGUE["remedy.cannot-connect.connector-corrected"]
+    fixed: Any = SomeTarget(frozenset(Capability) - {Capability.REROUTES})
+    assert "routes cannot be changed" in unsupported(switched, fixed, sealed=True)
     assert not any(unsupported(s, able, sealed=True) for s in (smart, strict, icmp, revoked))
 
 
@@ -171,6 +191,19 @@ def test_a_journal_wakes_who_waits_and_gives_up_at_the_deadline() -> None:
         assert not await journal.until("a", lambda words: len(words) == 2, loop.time() + 0.05)
         assert journal.words("a") == (deferred(),)
         assert len(journal.events("a")) == 2
+
+    asyncio.run(body())
+
+
+def test_a_journal_wakes_who_waits_for_a_fault() -> None:
+    async def body() -> None:
+        journal = Journal()
+        journal.open("a")
+        loop = asyncio.get_running_loop()
+        journal.saw("a", Did(0.0, "mx1", 1, Stage.EHLO, "250 usual", False))
+        assert not await journal.until_met("a", loop.time() + 0.02)
+        loop.call_later(0.02, journal.saw, "a", Did(0.0, "mx1", 1, Stage.DATA, "*", True))
+        assert await journal.until_met("a", loop.time() + 5)
 
     asyncio.run(body())
 
