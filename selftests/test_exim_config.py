@@ -45,6 +45,8 @@ def test_places_and_timers() -> None:
         "LAB_HALF_LIFE": "5s",
         "LAB_RETRY": "1s",
         "LAB_BATCH": "2",
+        "LAB_DELAY": "0s",
+        "LAB_PASSED_ON": "",
     }
 
 

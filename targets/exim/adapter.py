@@ -7,9 +7,14 @@ is a named pipe: Exim opens its logs for appending and cares no further, and lin
 PIPE_BUF arrive whole (pipe(7)). One thread reads the pipe, which never ends by itself because
 the adapter has it open for writing, too. Another thread reads what the daemon says outside its
 log, waits for the daemon's end, and then puts the mark `_END` into the pipe: what was logged
-before is still read, and deliveries that outlive the daemon keep nobody waiting.
+before is still read, and deliveries that outlive the daemon keep nobody waiting. There is no
+mark if the daemon was killed in order to be started again: pipe and reader serve both lives.
 
-States: made -> started -> stopped.
+Where the clock moves, `pass_time` moves it and begins queue runs, as the daemon does now and
+then: they heed the times for which Exim has put off each host, domain and address (specification,
+chapter 32). A few run at a time, each over its own stretch of the queue.
+
+States: made -> started [-> killed -> started]* -> stopped.
 """
 
 import contextlib
@@ -22,14 +27,15 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.room import Account, AgentDied, Room, Unavailable
 from model.report import Report
 from model.timers import Timers
+from targets import faketime, processes
 from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
-from targets.exim.config import render, seconds
+from targets.exim.config import render, seconds, tables
 from targets.exim.maillog import Maillog
 from targets.packages import find
 
@@ -53,25 +59,38 @@ _INDENT = " " * 10
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \S+ ")
 
 
+_CAPABILITIES = frozenset(
+    {
+        Capability.SMART_HOSTS,
+        Capability.TLS_PER_ROUTE,
+        Capability.REUSES_CONNECTIONS,
+        Capability.CHECKS_REVOCATION,
+        Capability.TAKES_WISHES,
+        Capability.RESTARTS,
+        Capability.REROUTES,
+    }
+)
+
+
 class Adapter:
     """Exim."""
 
     name = "exim"
     dialect = "rfc"
-    capabilities = frozenset(
-        {
-            Capability.SMART_HOSTS,
-            Capability.TLS_PER_ROUTE,
-            Capability.REUSES_CONNECTIONS,
-            Capability.CHECKS_REVOCATION,
-        }
-    )
     needs_sealed = True
 
     def __init__(self) -> None:
+        self.capabilities = _CAPABILITIES | ({Capability.PASS_TIME} if _library() else set())
+        self._room: Room | None = None
+        self._clock: faketime.Clock | None = None
+        self._beginning = threading.Lock()
+        self._killed = False
+        self._argv: list[str] = []
+        self._pipe = -1
         self._daemon: subprocess.Popen[bytes] | None = None
         self._attempts: list[subprocess.Popen[bytes]] = []
-        self._threads: list[threading.Thread] = []
+        self._reader: threading.Thread | None = None
+        self._listener: threading.Thread | None = None
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._up = threading.Event()
         self._running = False
@@ -106,18 +125,43 @@ class Adapter:
         """Start the daemon and return when it takes mail."""
         room.install(installed_or_unpacked(), ACCOUNTS)
         log = _make_directories(room.work)
-        self._spool = room.work / "spool"
-        files = render(room.work, room.ca_file, room.crl_file, room.smtp_port, timers, routes)
-        for name, text in files.items():
-            (room.work / "conf" / name).write_text(text)
+        self._room, self._spool = room, room.work / "spool"
+        if timers.moves and (library := _library()):
+            self._clock = faketime.Clock(library, room.work / "clock")
+        self._write(
+            render(
+                *(room.work, room.ca_file, room.crl_file, room.smtp_port, timers, routes),
+                self._environment(),
+            )
+        )
         CONFIGURATION.parent.mkdir(exist_ok=True)
         shutil.copy(room.work / "conf" / CONFIGURATION.name, CONFIGURATION)
-        pipe = os.open(log, os.O_RDWR)  # Exim cannot open a pipe that nobody reads
-        self._daemon = room.spawn([_EXIM, "-bdf", f"-q{seconds(timers.retry)}"])
-        for work in (self._read_log, self._read_words):
-            thread = threading.Thread(target=work, args=(pipe,), name="exim-log", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._pipe = os.open(log, os.O_RDWR)  # Exim cannot open a pipe that nobody reads
+        self._reader = threading.Thread(target=self._read_log, name="exim-log", daemon=True)
+        self._reader.start()
+        self._argv = [_EXIM, "-bdf", f"-q{seconds(timers.retry)}"]
+        self._launch(room)
+
+    def _write(self, files: Mapping[str, str]) -> None:
+        """Put files into the configuration's directory, each at once: Exim reads as it likes."""
+        assert self._room is not None
+        for name, text in files.items():
+            path = self._room.work / "conf" / name
+            new = path.with_name(f".{name}")
+            new.write_text(text)
+            new.rename(path)
+
+    def _environment(self) -> Mapping[str, str]:
+        """What the clock wants to be in every process's environment."""
+        return self._clock.environment if self._clock else {}
+
+    def _launch(self, room: Room) -> None:
+        """Run the daemon, and wait until it takes mail. It begins with a run of the queue."""
+        self._up.clear()
+        self._running = self._killed = False
+        self._daemon = room.spawn(self._argv, env=self._environment())
+        self._listener = threading.Thread(target=self._read_words, name="exim-words", daemon=True)
+        self._listener.start()
         self._up.wait(START_TIMEOUT)
         if not self._running:
             self.stop()
@@ -152,32 +196,70 @@ class Adapter:
         for queue_id in queue_ids:
             self._unlocked(queue_id)
         for some in filter(None, (queue_ids[n::AT_ONCE] for n in range(AT_ONCE))):
+            self._begin("-M", *some)  # one after the other
+
+    def _begin(self, *words: str) -> None:
+        """Start a command of Exim's and do not wait for it; none any more once Exim is killed."""
+        with self._beginning:
+            if self._killed:
+                return
             self._attempts.append(
                 subprocess.Popen(
-                    [_EXIM, "-M", *some],  # one after the other
+                    [_EXIM, *words],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
-                    env={},
+                    env=self._environment(),
                     start_new_session=True,
                 )
             )
 
     def pass_time(self, seconds: float) -> None:
-        """Not possible: Exim's clock is the machine's."""
-        raise Unavailable("Exim's clock cannot be moved")
+        """Move the clock, and begin queue runs.
+
+        A queue run passes over a message that is locked. If it is for the attempt that has just
+        failed, it may be due already: it has a queue run of its own when it is unlocked.
+        """
+        if self._clock is None:
+            raise Unavailable(
+                "Exim's clock cannot be moved: it was not started with Timers.moves, "
+                "or libfaketime is not on this machine"
+            )
+        self._clock.advance(seconds)
+        queue_ids = sorted(path.name[:-2] for path in (self._spool / "input").glob("*-D"))
+        for queue_id in queue_ids:
+            if self._is_locked(queue_id):
+                threading.Thread(target=self._run_later, args=(queue_id,), daemon=True).start()
+        size = -(-len(queue_ids) // AT_ONCE)
+        for some in (queue_ids[n * size : (n + 1) * size] for n in range(AT_ONCE)):
+            if some:
+                self._begin("-q", some[0], some[-1])
+
+    def _run_later(self, queue_id: str) -> None:
+        """A thread: a queue run over one message, when it is unlocked."""
+        self._unlocked(queue_id)
+        self._begin("-q", queue_id, queue_id)
 
     def kill(self) -> None:
-        """Not yet."""
-        raise Unavailable("Exim cannot be killed yet")
+        """Kill the daemon and all deliveries; the log that they have written will be read."""
+        assert self._daemon is not None
+        assert self._listener is not None
+        with self._beginning:
+            self._killed = True
+        processes.kill(_is_ours)
+        self._listener.join()
+        for process in self._attempts:
+            process.wait()
+        self._attempts.clear()
 
     def start_again(self) -> None:
-        """Not yet."""
-        raise Unavailable("Exim cannot be started again yet")
+        """Start the daemon on the same spool; its first queue run takes up what was under way."""
+        assert self._room is not None
+        self._launch(self._room)
 
     def reroute(self, routes: Sequence[Route]) -> None:
-        """Not yet."""
-        raise Unavailable("Exim keeps its routes")
+        """Write the tables anew: every delivery opens them for itself."""
+        self._write(tables(routes))
 
     def stop(self) -> None:
         """End the daemon; whatever is left, of it and of `retry`, then falls with its session."""
@@ -190,7 +272,7 @@ class Adapter:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        for thread in self._threads:
+        for thread in filter(None, (self._listener, self._reader)):
             thread.join(STOP_TIMEOUT)
 
     def _last_words(self) -> str:
@@ -208,19 +290,34 @@ class Adapter:
         ):
             fcntl.lockf(data, fcntl.LOCK_SH)
 
+    def _is_locked(self, queue_id: str) -> bool:
+        """Whether a process is at work on a message."""
+        try:
+            with (self._spool / "input" / f"{queue_id}-D").open("rb") as data:
+                fcntl.lockf(data, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
     def _command(self, *words: str) -> str:
         done = subprocess.run(
-            [_EXIM, *words], capture_output=True, check=False, timeout=COMMAND_TIMEOUT, env={}
+            [_EXIM, *words],
+            capture_output=True,
+            check=False,
+            timeout=COMMAND_TIMEOUT,
+            env=self._environment(),
         )
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip()
             raise AgentDied(f"`exim {' '.join(words)}` failed: {said}")
         return done.stdout.decode()
 
-    def _read_log(self, pipe: int) -> None:
+    def _read_log(self) -> None:
         """A thread: the log, line by line, until the mark."""
         maillog = Maillog()
-        with os.fdopen(pipe, "rb") as lines:
+        with os.fdopen(self._pipe, "rb") as lines:
             for octets in iter(lines.readline, _END):
                 line = octets.decode(errors="replace").rstrip()
                 self._last_line = _STAMP.sub("", line)
@@ -232,7 +329,7 @@ class Adapter:
         self._reports.put(None)
         self._up.set()
 
-    def _read_words(self, pipe: int) -> None:
+    def _read_words(self) -> None:
         """A thread: what the daemon says outside its log, and its end."""
         assert self._daemon is not None
         assert self._daemon.stdout is not None
@@ -241,12 +338,24 @@ class Adapter:
                 said = _STAMP.sub("", octets.decode(errors="replace").strip())
                 self._complaint = self._complaint or said
         self._daemon.wait()
-        os.write(pipe, _END)
+        if not self._killed:
+            os.write(self._pipe, _END)
 
 
 def installed_or_unpacked() -> Path | None:
     """The tree of an unpacked Exim; None if Exim is installed. Raises Unavailable."""
     return find("exim", "Exim", _EXIM, "exim4-daemon-heavy")
+
+
+def _library() -> Path | None:
+    """What moves the clock; None where it is not, or where there is no Exim."""
+    with contextlib.suppress(Unavailable):
+        return faketime.library(installed_or_unpacked())
+    return None
+
+
+def _is_ours(program: Path) -> bool:
+    return program == Path(_EXIM).resolve()
 
 
 def parse_queue(listing: str) -> list[InQueue]:

@@ -13,11 +13,24 @@ from targets.base import BATCH, Route
 HERE = Path(__file__).parent
 
 
+ONCE = "1000d"
+"""The second time of `delay_warning`: mail is never as old, so that its sender is told once."""
+
+
 def render(
-    work: Path, ca_file: Path, crl_file: Path, port: int, timers: Timers, routes: Sequence[Route]
+    work: Path,
+    ca_file: Path,
+    crl_file: Path,
+    port: int,
+    timers: Timers,
+    routes: Sequence[Route],
+    passed_on: Iterable[str] = (),
 ) -> Mapping[str, str]:
-    """The files of the configuration directory, by name."""
-    routes = [route.in_force for route in routes]
+    """The files of the configuration directory, by name.
+
+    `passed_on` are names of variables that every process is to have in its environment, those of
+    a clock that moves.
+    """
     macros = {
         "WORK": str(work),
         "CA_FILE": str(ca_file),
@@ -27,6 +40,8 @@ def render(
         "HALF_LIFE": seconds(timers.lifetime / 2),
         "RETRY": seconds(timers.retry),
         "BATCH": str(BATCH),
+        "DELAY": f"{seconds(timers.delay)}:{ONCE}" if timers.delay else "0s",
+        "PASSED_ON": ":".join(passed_on),
     }
     if not timers.own:
         macros |= {"CONNECT": seconds(timers.connect), "REPLY": seconds(timers.reply)}
@@ -34,6 +49,14 @@ def render(
     return {
         "exim4.conf": definitions + (HERE / "exim.conf").read_text(),
         "smtp.conf": (HERE / "smtp.conf").read_text(),
+        **tables(routes),
+    }
+
+
+def tables(routes: Sequence[Route]) -> Mapping[str, str]:
+    """Those of the files that say where mail goes."""
+    routes = [route.in_force for route in routes]
+    return {
         "smart_hosts": _table(
             (route.domain, next_hops(route)) for route in routes if route.smart_hosts
         ),

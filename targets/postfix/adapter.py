@@ -4,13 +4,19 @@ Theory of operation
 -------------------
 `master` runs in the foreground and its log daemon writes to the pipe that `spawn` made. One
 thread reads the pipe to its end: every line goes through the `Maillog`, every report into a
-queue that `reports` empties. When `master` ends, so do the reports.
+queue that `reports` empties. When `master` ends, so do the reports, unless it was killed in
+order to be started again: then the next one has a pipe and a thread of its own, and the same
+`Maillog` goes on.
+
+Where the clock moves, `pass_time` moves it and asks for a scan of the deferred queue, as the
+queue manager's own timer does now and then (qmgr(8), "D"): only that heeds the time for which
+the queue manager has put each message off, which is the date of its file.
 
 Until the log daemon runs, `master` can only complain to /dev/log; while it starts, a socket
 listens there, and what it got is the reason of an AgentDied. It is closed once Postfix is up:
 nobody would read it then, and writers to a full socket hang.
 
-States: made -> started -> stopped.
+States: made -> started [-> killed -> started]* -> stopped.
 """
 
 import contextlib
@@ -25,15 +31,16 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.room import Account, AgentDied, Room, Unavailable
 from model.report import Report
 from model.timers import Timers
+from targets import faketime, processes
 from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
 from targets.packages import find
-from targets.postfix.config import render
+from targets.postfix.config import render, tables
 from targets.postfix.maillog import Maillog
 
 ACCOUNTS = (Account("postfix", 5001), Account("postdrop", 5002))
@@ -45,6 +52,11 @@ PUT_BACK_TIMEOUT = 5.0
 LOOK_AGAIN = 0.02
 """Seconds between two looks at the queue: Postfix tells nobody when it has put a message back."""
 COMMAND_TIMEOUT = 60.0
+RELOAD_TIMEOUT = 5.0
+"""Seconds for what has read the old tables to end; a delivery under way ends when it is over."""
+DAEMONS = Path("/usr/lib/postfix/sbin")
+_READERS = frozenset({"qmgr", "trivial-rewrite", "smtp"})
+"""The daemons that know a table of routes, or whom the routes were told."""
 _DIRECTORIES = {
     **dict.fromkeys(("active", "bounce", "corrupt", "defer", "deferred", "flush"), 0o700),
     **dict.fromkeys(("hold", "incoming", "private", "saved", "trace"), 0o700),
@@ -55,19 +67,34 @@ _QUEUED_AS = re.compile(r"queued as (\w+)")
 _LAST_WORDS = re.compile(r"(?:fatal|panic|error): .*")
 
 
+_CAPABILITIES = frozenset(
+    {
+        Capability.SMART_HOSTS,
+        Capability.TLS_PER_ROUTE,
+        Capability.REUSES_CONNECTIONS,
+        Capability.TAKES_WISHES,
+        Capability.RESTARTS,
+        Capability.REROUTES,
+    }
+)
+
+
 class Adapter:
     """Postfix."""
 
     name = "postfix"
     dialect = "rfc"
-    capabilities = frozenset(
-        {Capability.SMART_HOSTS, Capability.TLS_PER_ROUTE, Capability.REUSES_CONNECTIONS}
-    )
     needs_sealed = True
 
     def __init__(self) -> None:
+        self.capabilities = _CAPABILITIES | ({Capability.PASS_TIME} if _library() else set())
+        self._room: Room | None = None
+        self._clock: faketime.Clock | None = None
+        self._log = Maillog()
+        self._killed = False
         self._master: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
+        self._watcher: threading.Thread | None = None
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self._up = threading.Event()
         self._running = False
@@ -98,11 +125,27 @@ class Adapter:
     def start(self, room: Room, timers: Timers, routes: Sequence[Route]) -> None:
         """Start `master` and return when it takes mail."""
         room.install(installed_or_unpacked(), ACCOUNTS)
-        self._conf = room.work / "conf"
+        self._room, self._conf = room, room.work / "conf"
         _make_directories(room.work)
-        for name, text in render(room.work, room.ca_file, room.smtp_port, timers, routes).items():
+        if timers.moves and (library := _library()):
+            self._clock = faketime.Clock(library, room.work / "clock")
+        files = render(room.work, room.ca_file, room.smtp_port, timers, routes, self._environment())
+        self._write(files)
+        self._launch(room)
+
+    def _write(self, files: Mapping[str, str]) -> None:
+        for name, text in files.items():
             (self._conf / name).write_text(text)
             os.utime(self._conf / name, (0, 0))  # Postfix waits while main.cf is 2 s young
+
+    def _environment(self) -> Mapping[str, str]:
+        """What the clock wants to be in every process's environment."""
+        return self._clock.environment if self._clock else {}
+
+    def _launch(self, room: Room) -> None:
+        """Run `master`, and wait until it takes mail."""
+        self._up.clear()
+        self._running = self._killed = False
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as complaints:
             complaints.bind(SYSLOG)
             self._run(room)
@@ -117,10 +160,12 @@ class Adapter:
     def _run(self, room: Room) -> None:
         """Run `master` and read its log."""
         # -s: in the foreground, log on stdout (what `postfix start-fg` runs; postfix-script)
-        self._master = room.spawn(["/usr/lib/postfix/sbin/master", "-c", str(self._conf), "-s"])
+        argv = [str(DAEMONS / "master"), "-c", str(self._conf), "-s"]
+        self._master = room.spawn(argv, env=self._environment())
         self._reader = threading.Thread(target=self._read, name="postfix-log", daemon=True)
         self._reader.start()
-        threading.Thread(target=self._watch, name="postfix-master", daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, name="postfix-master", daemon=True)
+        self._watcher.start()
 
     def submit(self, envelope: Envelope) -> str:
         """Hand in a message at port 25; the queue id of the reply."""
@@ -145,32 +190,77 @@ class Adapter:
         Postfix logs a deferral a moment before it puts the message back into the deferred queue;
         a flush in that moment would pass it by.
         """
-        deadline = time.monotonic() + PUT_BACK_TIMEOUT
-        while self._are_active(queue_ids) and time.monotonic() < deadline:
-            select.select([], [], [], LOOK_AGAIN)
+        self._put_back(queue_ids)
         for queue_id in queue_ids:
             self._postqueue("-i", queue_id)
 
-    def _are_active(self, queue_ids: Sequence[str]) -> bool:
-        """Whether any of the messages is under delivery, by `postqueue -j`."""
-        entries = map(json.loads, self._postqueue("-j").splitlines())
-        return any(e["queue_id"] in queue_ids and e["queue_name"] == "active" for e in entries)
+    def _put_back(self, queue_ids: Sequence[str]) -> None:
+        """Wait until none of the messages is under delivery, but not for long."""
+        active = self._conf.parent / "spool/active"
+        deadline = time.monotonic() + PUT_BACK_TIMEOUT
+        while any((active / one).exists() for one in queue_ids) and time.monotonic() < deadline:
+            select.select([], [], [], LOOK_AGAIN)
 
     def pass_time(self, seconds: float) -> None:
-        """Not possible: Postfix's clock is the machine's."""
-        raise Unavailable("Postfix's clock cannot be moved")
+        """Move the clock, and have the deferred queue scanned.
+
+        Once more, when what is under delivery now has been put back: if it was put off just
+        before the clock moved, it may be due already.
+        """
+        if self._clock is None:
+            raise Unavailable(
+                "Postfix's clock cannot be moved: it was not started with Timers.moves, "
+                "or libfaketime is not on this machine"
+            )
+        self._clock.advance(seconds)
+        self._scan()
+        if active := os.listdir(self._conf.parent / "spool/active"):
+            threading.Thread(target=self._scan_later, args=(active,), daemon=True).start()
+
+    def _scan(self) -> None:
+        """Have the deferred queue scanned; the queue manager need not be up to be told.
+
+        What `postkick public qmgr D` does; that one dies of SIGPIPE where the answer is quick.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trigger:
+            trigger.settimeout(COMMAND_TIMEOUT)
+            try:
+                trigger.connect(str(self._conf.parent / "spool/public/qmgr"))
+                trigger.sendall(b"D")
+            except OSError as error:
+                raise AgentDied(f"Postfix's queue manager cannot be told: {error}") from error
+
+    def _scan_later(self, active: Sequence[str]) -> None:
+        """A thread: a scan when these messages have been put back."""
+        self._put_back(active)
+        with contextlib.suppress(AgentDied):  # it was killed meanwhile
+            self._scan()
 
     def kill(self) -> None:
-        """Not yet."""
-        raise Unavailable("Postfix cannot be killed yet")
+        """Kill `master` and all its daemons, and read what they had logged."""
+        assert self._reader is not None
+        assert self._watcher is not None
+        self._killed = True
+        processes.kill(_is_ours)
+        self._watcher.join()
+        self._reader.join()
 
     def start_again(self) -> None:
-        """Not yet."""
-        raise Unavailable("Postfix cannot be started again yet")
+        """Start `master` on the same queue; its queue manager takes up what was active first."""
+        assert self._room is not None
+        self._launch(self._room)
 
     def reroute(self, routes: Sequence[Route]) -> None:
-        """Not yet."""
-        raise Unavailable("Postfix keeps its routes")
+        """Write the tables anew and reload, as `postfix reload` does.
+
+        When this returns, everybody has ended who knew the old ones. If deliveries are under way,
+        Postfix looks at their messages again a minute later only (QMGR_MESSAGE_LOCKED).
+        """
+        assert self._master is not None
+        self._write(tables(routes))
+        old = processes.running(lambda program: _is_ours(program) and program.name in _READERS)
+        self._master.send_signal(signal.SIGHUP)
+        processes.outlive(old, RELOAD_TIMEOUT)
 
     def stop(self) -> None:
         """End `master`, which ends the others; whatever is left then falls with its session."""
@@ -190,7 +280,12 @@ class Adapter:
         """The reports end with `master`: its children may live on for a while, and hold the log."""
         assert self._master is not None
         self._master.wait()
-        self._reports.put(None)
+        self._end()
+
+    def _end(self) -> None:
+        """No more reports, unless Postfix was killed to be started again."""
+        if not self._killed:
+            self._reports.put(None)
 
     def _postqueue(self, *words: str) -> str:
         if self._master is not None and (status := self._master.poll()) is not None:
@@ -206,7 +301,6 @@ class Adapter:
         """The reader's thread: the log, line by line, to its end."""
         assert self._master is not None
         assert self._master.stdout is not None
-        log = Maillog()
         with self._master.stdout as lines:
             for octets in lines:
                 line = octets.decode(errors="replace").rstrip()
@@ -214,15 +308,26 @@ class Adapter:
                 if " daemon started " in line:
                     self._running = True
                     self._up.set()
-                for report in log.read(line):
+                for report in self._log.read(line):
                     self._reports.put(report)
-        self._reports.put(None)
+        self._end()
         self._up.set()
 
 
 def installed_or_unpacked() -> Path | None:
     """The tree of an unpacked Postfix; None if Postfix is installed. Raises Unavailable."""
     return find("postfix", "Postfix", "/usr/sbin/postfix", "postfix")
+
+
+def _library() -> Path | None:
+    """What moves the clock; None where it is not, or where there is no Postfix."""
+    with contextlib.suppress(Unavailable):
+        return faketime.library(installed_or_unpacked())
+    return None
+
+
+def _is_ours(program: Path) -> bool:
+    return program.parent == DAEMONS
 
 
 def _last_words(complaints: socket.socket) -> str:

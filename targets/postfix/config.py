@@ -27,15 +27,25 @@ REPLIES = (
 """The stages that have a time-out of their own, in the names of the parameters."""
 
 
+IMPORTED = "MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE POSTLOG_HOSTNAME"
+"""What Postfix lets into its processes' environment by default, but for the two of X."""
+NO_WATCH = "1000d"
+
+
 def render(
-    work: Path, ca_file: Path, port: int, timers: Timers, routes: Sequence[Route]
+    work: Path,
+    ca_file: Path,
+    port: int,
+    timers: Timers,
+    routes: Sequence[Route],
+    passed_on: Iterable[str] = (),
 ) -> Mapping[str, str]:
     """The files of the configuration directory, by name.
 
-    Raises Unavailable if two routes want different TLS of one next hop.
+    `passed_on` are names of variables that every process is to have in its environment, those of
+    a clock that moves. Raises Unavailable if two routes want different TLS of one next hop.
     """
     main = (HERE / "main.cf").read_text()
-    routes = [route.in_force for route in routes]
     return {
         "main.cf": main.format(
             work=work,
@@ -45,8 +55,18 @@ def render(
             timeouts=timeouts(timers),
             lifetime=seconds(timers.lifetime),
             retry=seconds(timers.retry),
+            delay=seconds(timers.delay) if timers.delay else "0h",
+            moving=moving(passed_on),
         ),
         "master.cf": (HERE / "master.cf").read_text(),
+        **tables(routes),
+    }
+
+
+def tables(routes: Sequence[Route]) -> Mapping[str, str]:
+    """Those of the files that say where mail goes. Raises Unavailable as `render` does."""
+    routes = [route.in_force for route in routes]
+    return {
         "transport": _table(
             (route.domain, f"{'kept' if route.reuses else 'smtp'}:{', '.join(hops)}")
             for route, hops in ((route, next_hops(route)) for route in routes)
@@ -54,6 +74,18 @@ def render(
         ),
         "tls_policy": _table(_policies(routes).items()),
     }
+
+
+def moving(passed_on: Iterable[str]) -> str:
+    """The lines that a clock needs that moves; none where it does not.
+
+    The queue manager ends itself if a delivery takes longer than `daemon_timeout` by the clock:
+    one that is under way while the clock moves would.
+    """
+    names = " ".join(passed_on)
+    if not names:
+        return ""
+    return f"import_environment = {IMPORTED} {names}\ndaemon_timeout = {NO_WATCH}\n"
 
 
 def timeouts(timers: Timers) -> str:
