@@ -15,9 +15,10 @@ from model.ndr import read_notices
 from model.report import State
 from model.timers import Timers
 from model.tls import Tls
+from model.wishes import Wishes
 from targets.base import Envelope, Route, Target, load
 from targets.reference.adapter import Adapter
-from targets.reference.agent import Agent, Parts
+from targets.reference.agent import NO_WISHES, Agent, Parts
 from targets.reference.policy import Policy
 
 IP = "127.0.0.33"
@@ -210,9 +211,15 @@ def test_an_agent_ends_when_its_stdin_does_however_busy_it_is(tmp_path: Path) ->
 class Variant(Agent):
     """Another agent, to be loaded by name."""
 
-    def submit(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
+    def submit(
+        self,
+        sender: str,
+        recipients: Sequence[str],
+        content: bytes,
+        wishes: Wishes = NO_WISHES,
+    ) -> str:
         """Call every message the same."""
-        super().submit(sender, recipients, content)
+        super().submit(sender, recipients, content, wishes)
         return "variant"
 
 

@@ -177,6 +177,9 @@ def test_only_so_many_are_attempted_at_once_for_a_domain() -> None:
         def told(self, message: Message, fates: Sequence[Fate]) -> None:
             """Nobody asks."""
 
+        def late(self, message: Message, fates: Sequence[Fate], until: datetime) -> None:
+            """Nor here."""
+
     async def scene(bench: Bench) -> None:
         queue = Queue(bench.clock, Policy(), attempt, Deaf())
         for number in range(2 * AT_ONCE):

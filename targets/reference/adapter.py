@@ -20,6 +20,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ class Adapter:
             sender=envelope.sender,
             recipients=envelope.recipients,
             content=base64.b64encode(envelope.content).decode("ascii"),
+            **asdict(envelope.wishes),
         )
         return str(answer)
 
