@@ -16,7 +16,7 @@ from functools import partial
 
 from model.report import Report, Source, State
 from model.wishes import Wishes
-from targets.base import InQueue
+from targets.base import InQueue, Route
 from targets.reference.clock import Clock
 from targets.reference.config import Config
 from targets.reference.courier import Courier
@@ -24,8 +24,9 @@ from targets.reference.dialect import Dialect, Statement
 from targets.reference.ndr import Action, Lost, Writer
 from targets.reference.outcome import Failure, Kind, Outcome, Outcomes, Sent, Server, Stage
 from targets.reference.policy import Policy
-from targets.reference.queue import Fate, Message, Queue
+from targets.reference.queue import Fate, Keeper, Message, Queue
 from targets.reference.resolver import Resolver
+from targets.reference.spool import keeper
 from targets.reference.tls import Contexts
 
 NO_WISHES = Wishes()
@@ -44,6 +45,7 @@ class Parts:
     courier: Callable[[Config, Resolver, Policy, Contexts], Courier] = Courier
     queue: Callable[..., Queue] = Queue
     writer: Callable[[str], Writer] = Writer
+    keeper: Callable[[str], Keeper] = keeper
 
 
 class Agent:
@@ -64,9 +66,16 @@ class Agent:
         resolver = parts.resolver(config.dns, config.timers.dns)
         contexts = parts.contexts(config.ca_file, config.crl_file)
         self.courier = parts.courier(config, resolver, self.policy, contexts)
+        self.keeper = parts.keeper(config.spool)
         self.queue = parts.queue(
-            self.clock, self.policy, self.attempt, self, delay=config.timers.delay
+            self.clock,
+            self.policy,
+            self.attempt,
+            self,
+            delay=config.timers.delay,
+            keeper=self.keeper,
         )
+        self.queue.resume(self.keeper.restore(self.clock))
 
     # What the administrator and the submitter may do
 
@@ -91,6 +100,11 @@ class Agent:
     def advance(self, seconds: float) -> None:
         """Let the clock run ahead."""
         self.clock.advance(seconds)
+        self.keeper.moved(self.clock)
+
+    def reroute(self, routes: Sequence[Route]) -> None:
+        """Let mail take these routes from now on; how long it may wait was settled as it came."""
+        self.config = replace(self.config, routes=tuple(routes))
 
     def waiting(self) -> list[InQueue]:
         """What the queue holds."""

@@ -126,6 +126,12 @@ class Keeper(Protocol):
     def changed(self, parcel: Parcel) -> None:
         """The state of a parcel has changed."""
 
+    def moved(self, clock: Clock) -> None:
+        """The clock has been moved ahead."""
+
+    def restore(self, clock: Clock) -> Sequence[Parcel]:
+        """Set the clock as an earlier process left it; the parcels that it left."""
+
 
 class Forgetful:
     """A keeper that keeps nothing: the queue ends with the process."""
@@ -139,6 +145,13 @@ class Forgetful:
 
     def changed(self, parcel: Parcel) -> None:
         """Nor here."""
+
+    def moved(self, clock: Clock) -> None:
+        """Nor here."""
+
+    def restore(self, clock: Clock) -> Sequence[Parcel]:
+        """Nothing was left."""
+        return ()
 
 
 Attempt = Callable[[Message, str, Sequence[str]], Awaitable[Outcomes]]

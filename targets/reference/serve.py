@@ -20,7 +20,7 @@ from typing import Any
 
 from model.report import Report
 from targets.reference.agent import Agent
-from targets.reference.config import from_json
+from targets.reference.config import from_json, routes
 from targets.reference.wishes import asked
 
 LINE_LIMIT = 1 << 28
@@ -65,6 +65,8 @@ class Door:
                 return agent.retry(*request["queue_ids"])
             case "advance":
                 return agent.advance(float(request["seconds"]))
+            case "reroute":
+                return agent.reroute(routes(request["routes"]))
             case "queue":
                 return [asdict(entry) for entry in agent.waiting()]
         raise ValueError(f"there is no order {verb!r}")
