@@ -27,16 +27,28 @@ Answer = Callable[[str], Outcome]
 
 
 class Bench:
-    """An agent and everything that it did; what comes back to a sender is taken."""
+    """An agent and everything that it did; what comes back to a sender is taken.
 
-    def __init__(self, answer: Answer, timers: Timers = TIMERS, agent: type[Agent] = Agent) -> None:
+    `left` are the recipients who waited when it last came to rest.
+    """
+
+    def __init__(
+        self,
+        answer: Answer,
+        timers: Timers = TIMERS,
+        agent: type[Agent] = Agent,
+        spool: str = "",
+        source: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """`source` is the time without what is let pass; with a spool, it carries on there."""
         self.answer = answer
         self.attempts: list[str] = []
         self.returned: list[bytes] = []
         self.reports: list[Report] = []
-        self.clock = Clock(lambda: 0.0, lambda: 0.0)
+        self.left: tuple[str, ...] = ()
+        self.clock = Clock(source, source)
         route = Route("d.test", ("h.test",), Tls.NONE, "", 24 * HOUR)
-        config = Config(("127.0.0.1", 53), 25, "ca.pem", timers, (route,))
+        config = Config(("127.0.0.1", 53), 25, "ca.pem", timers, (route,), spool=spool)
         bench = self
 
         class Faked(agent):  # type: ignore[misc,valid-type]
@@ -63,11 +75,12 @@ class Bench:
         """Let every task run until it waits."""
         for _ in range(20):
             await asyncio.sleep(0)
+        self.left = tuple(r for one in self.agent.waiting() for r in one.recipients)
 
     async def passes(self, *seconds: float) -> None:
         """Let time pass, step by step."""
         for some in seconds:
-            self.clock.advance(some)
+            self.agent.advance(some)
             await self.rest()
 
 

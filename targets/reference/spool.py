@@ -78,6 +78,13 @@ class Spool:
 
         Times are kept as dates, so that what waits has grown older while no process was there.
         """
+        try:
+            return self._restore(clock)
+        except SpoolError:
+            self.close()
+            raise
+
+    def _restore(self, clock: Clock) -> list[Parcel]:
         messages, parcels = self._read()
         clock.advance(max(0.0, self._offset - clock.offset))
         self._offset = clock.offset
