@@ -239,3 +239,21 @@ def test_an_ndr_is_legible_whatever_the_server_said(text: str) -> None:
     (notice,) = read_notices(content)
     assert (notice.recipient, notice.action, notice.status) == (recipient, "failed", "5.1.1")
     assert notice.diagnostic.startswith("smtp;550 5.1.1 ")
+
+
+def test_other_routes_leave_the_lifetime_of_what_waits_alone() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.agent.submit("s@home.test", ["u@d.test"], CONTENT)
+        await bench.rest()
+        bench.agent.reroute([Route("d.test", ("other.test",), Tls.NONE, "", HOUR)])
+        await bench.passes(24 * HOUR - 1)
+        assert State.EXPIRED not in bench.states()
+        assert bench.agent.config.route("d.test").smart_hosts == ("other.test",)
+        await bench.passes(1)
+        assert State.EXPIRED in bench.states()
+        bench.agent.submit("s@home.test", ["v@d.test"], CONTENT)
+        await bench.rest()
+        await bench.passes(HOUR)
+        assert bench.states("v@d.test")[-1] is State.EXPIRED
+
+    run(lambda _: REFUSED, scene)
