@@ -15,9 +15,10 @@ from model.ndr import read_notices
 from model.report import State
 from model.timers import Timers
 from model.tls import Tls
+from model.wishes import Wishes
 from targets.base import Envelope, Route, Target, load
 from targets.reference.adapter import Adapter
-from targets.reference.agent import Agent, Parts
+from targets.reference.agent import NO_WISHES, Agent, Parts
 from targets.reference.policy import Policy
 
 IP = "127.0.0.33"
@@ -184,6 +185,92 @@ def test_after_its_end_every_call_says_so(tmp_path: Path) -> None:
             adapter.queue()
 
 
+def test_a_killed_agent_goes_on_where_it_was(tmp_path: Path) -> None:
+    """What waited waits, what was let pass has passed, and `reports` goes on."""
+    with sink() as server, started(tmp_path, server.server_address[1]) as adapter:
+        reports = adapter.reports()
+        name = adapter.submit(Envelope("s@home.test", ("later@d.test", "u@d.test"), CONTENT))
+        assert {next(reports).state for _ in range(2)} == {State.DEFERRED, State.DELIVERED}
+        adapter.pass_time(23 * HOUR)
+        assert next(reports).state is State.DEFERRED
+        adapter.kill()
+        with pytest.raises(AgentDied, match="ended with status -9"):
+            adapter.queue()
+        adapter.start_again()
+        assert [(q.queue_id, q.recipients) for q in adapter.queue()] == [(name, ("later@d.test",))]
+        adapter.pass_time(HOUR)
+        assert next(reports).state is State.EXPIRED
+        assert next(reports).recipient == "s@home.test"
+        adapter.kill()
+        adapter.start_again()
+        assert not adapter.queue()
+        adapter.stop()
+        assert list(reports) == []
+        assert len(server.mails) == 2
+
+
+def test_an_agent_killed_and_left_so_ends_its_reports(tmp_path: Path) -> None:
+    with started(tmp_path, 25) as adapter:
+        adapter.kill()
+        adapter.stop()
+        assert list(adapter.reports()) == []
+
+
+def test_what_was_taken_on_is_never_lost_however_soon_the_agent_is_killed(tmp_path: Path) -> None:
+    with sink() as server, started(tmp_path, server.server_address[1]) as adapter:
+        reports = adapter.reports()
+        for number in range(5):
+            adapter.submit(Envelope("", (f"u{number}@d.test",), b"Subject: %d\r\n\r\n" % number))
+            adapter.kill()
+            adapter.start_again()
+        seen: set[str] = set()
+        while len(seen) < 5:
+            report = next(reports)
+            assert report.state is State.DELIVERED
+            seen.add(report.recipient)
+        assert {mail.partition(b"\r\n")[0] for mail in server.mails} == {
+            b"Subject: %d" % number for number in range(5)
+        }
+
+
+def test_a_damaged_spool_is_one_sentence_of_the_adapter(tmp_path: Path) -> None:
+    with started(tmp_path, 25) as adapter:
+        adapter.kill()
+        (tmp_path / "spool" / "journal").write_bytes(b"nonsense\n")
+        with pytest.raises(AgentDied, match=r"is damaged \(line 1: .*move it away"):
+            adapter.start_again()
+
+
+def test_a_running_agent_takes_other_routes_and_keeps_them(tmp_path: Path) -> None:
+    """What waits goes the new way at its next attempt, and is as old as it was."""
+    with sink() as server, started(tmp_path, server.server_address[1]) as adapter:
+        reports = adapter.reports()
+        nowhere = Route("d.test", ("[127.0.0.34]",), Tls.NONE, "", 24 * HOUR)
+        adapter.reroute([nowhere])
+        name = adapter.submit(Envelope("", ("u@d.test",), CONTENT))
+        first = next(reports)
+        assert (first.state, first.ip) == (State.DEFERRED, "127.0.0.34")
+        adapter.kill()
+        adapter.start_again()
+        adapter.retry(name)
+        assert next(reports).ip == "127.0.0.34"
+        adapter.reroute([Route("d.test", (f"[{IP}]",), Tls.NONE, "", 1.0)])
+        adapter.retry(name)
+        last = next(reports)
+        assert (last.state, last.ip) == (State.DELIVERED, IP)
+
+
+def test_wishes_are_handed_on_and_bad_ones_refused(tmp_path: Path) -> None:
+    with sink() as server, started(tmp_path, server.server_address[1]) as adapter:
+        reports = adapter.reports()
+        wishes = Wishes(("SUCCESS",), "HDRS", "mine", "rfc822;U@d.test")
+        adapter.submit(Envelope("s@home.test", ("u@d.test",), CONTENT, wishes))
+        assert [next(reports).recipient for _ in range(2)] == ["u@d.test", "s@home.test"]
+        assert [notice.action for notice in read_notices(server.mails[1])] == ["relayed"]
+        with pytest.raises(AgentDied, match="ret is 'ALL'; give FULL or HDRS"):
+            adapter.submit(Envelope("", ("u@d.test",), CONTENT, Wishes(ret="ALL")))
+
+
 class Restless(Policy):
     """Attempts without a pause."""
 
@@ -210,9 +297,15 @@ def test_an_agent_ends_when_its_stdin_does_however_busy_it_is(tmp_path: Path) ->
 class Variant(Agent):
     """Another agent, to be loaded by name."""
 
-    def submit(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
+    def submit(
+        self,
+        sender: str,
+        recipients: Sequence[str],
+        content: bytes,
+        wishes: Wishes = NO_WISHES,
+    ) -> str:
         """Call every message the same."""
-        super().submit(sender, recipients, content)
+        super().submit(sender, recipients, content, wishes)
         return "variant"
 
 

@@ -15,10 +15,12 @@ import trustme
 
 from model.timers import Timers
 from model.tls import Tls
+from model.wishes import Wishes
 from targets.base import Route
+from targets.reference.agent import NO_WISHES
 from targets.reference.client import stuffed
 from targets.reference.config import Config
-from targets.reference.courier import Courier
+from targets.reference.courier import Courier, Taken
 from targets.reference.dial import is_prohibition, kind_of
 from targets.reference.dialect import Dialect
 from targets.reference.outcome import DnsProblem, Failure, Kind, Outcome, Sent, Stage
@@ -113,6 +115,8 @@ def deliver(
     content: bytes = BODY,
     reuses: bool = False,
     domain: str = "d.test",
+    wishes: Wishes = NO_WISHES,
+    taken: Taken = lambda sent: None,
 ) -> dict[str, Outcome]:
     """One attempt against a server; what came of it."""
 
@@ -131,6 +135,7 @@ def deliver(
         courier = Courier(config, Names(ips), Policy(), Contexts(str(ca_file)))
         hosts = () if domain.startswith("[") else (NAME,)
         route = Route(domain, hosts, setting, tls_domain, 1.0, reuses=reuses)
+        courier = courier.on_behalf(wishes, taken)
         async with server:
             return dict(await courier.deliver("s@home.test", recipients, content, route))
 
@@ -587,3 +592,46 @@ def test_a_firewalls_icmp_is_told_from_a_routers(
 ) -> None:
     note = struct.pack("=IBBBBII", errno.EHOSTUNREACH, origin, icmp_type, code, 0, 0, 0)
     assert is_prohibition(note) is answer
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_wishes_go_to_who_offers_dsn_and_to_nobody_else(offered: bool) -> None:
+    wishes = Wishes(("SUCCESS", "DELAY"), "HDRS", "a b+c", "rfc822;u=x@d.test")
+    peer = Peer({"EHLO": "250-me\r\n250 DSN"} if offered else {})
+    taken: list[str] = []
+    outcome = deliver(peer, wishes=wishes, taken=taken.extend)["u@d.test"]
+    assert isinstance(outcome, Sent)
+    assert outcome.told is offered
+    assert taken == ["u@d.test"]
+    assert peer.lines[1:3] == [
+        "MAIL FROM:<s@home.test>" + " RET=HDRS ENVID=a+20b+2Bc" * offered,
+        "RCPT TO:<u@d.test>" + " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;u+3Dx@d.test" * offered,
+    ]
+
+
+def test_who_wishes_for_nothing_says_nothing_of_it() -> None:
+    peer = Peer({"EHLO": "250-me\r\n250 DSN"})
+    deliver(peer)
+    assert peer.lines[1:3] == ["MAIL FROM:<s@home.test>", "RCPT TO:<u@d.test>"]
+
+
+def test_whom_a_server_took_is_known_before_the_attempt_is_over() -> None:
+    """One recipient is taken by the first server, the other is asked for at the second."""
+    seen: list[tuple[str, int]] = []
+
+    class Picky(Peer):
+        """Refuses the second recipient for now."""
+
+        def _say(self, writer: asyncio.StreamWriter, verb: str, usual: str) -> bool:
+            if verb == "RCPT" and "later" in self.lines[-1]:
+                usual = "451 4.2.0 later"
+            return super()._say(writer, verb, usual)
+
+    peer = Picky()
+    deliver(
+        peer,
+        recipients=("u@d.test", "later@d.test"),
+        ips=(IP, IP),
+        taken=lambda sent: seen.extend((name, peer.connections) for name in sent),
+    )
+    assert (seen, peer.connections) == ([("u@d.test", 1)], 2)

@@ -4,83 +4,25 @@ import asyncio
 import email
 import email.policy
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
 
 from model.ndr import read_notices, unreadable
-from model.report import Report, State
-from model.timers import Timers
+from model.report import State
 from model.tls import Tls
+from selftests.bench import CONTENT, HOUR, REFUSED, SENT, SERVER, TIMERS, UNKNOWN, Bench, run
 from targets.base import Route
 from targets.reference.agent import Agent
 from targets.reference.clock import Clock
 from targets.reference.config import Config, from_json
 from targets.reference.dialect import Dialect
 from targets.reference.ndr import Lost, Writer
-from targets.reference.outcome import Failure, Kind, Outcome, Outcomes, Reply, Sent, Server, Stage
+from targets.reference.outcome import Failure, Kind, Outcome, Outcomes, Reply, Stage
 from targets.reference.policy import Policy
 from targets.reference.queue import AT_ONCE, Fate, Message, Queue, by_domain
-
-HOUR = 3600.0
-SERVER = Server("mx.d.test", "127.0.0.9", 25)
-REFUSED = Failure(Stage.CONNECT, Kind.REFUSED, SERVER)
-UNKNOWN = Failure(Stage.RCPT, Kind.REPLY, SERVER, Reply(550, "5.1.1 unknown"))
-SENT = Sent(SERVER, Reply(250, "2.0.0 ok"))
-TIMERS = Timers(dns=1, connect=1, reply=1, lifetime=1, retry=1)
-CONTENT = b"Subject: one\r\nX-Odd: \xff\r\n\r\nbody\r\n"
-
-Answer = Callable[[str], Outcome]
-
-
-class Bench:
-    """An agent whose attempts are answered by a function, and everything that it did."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.attempts: list[str] = []
-        self.returned: list[bytes] = []
-        self.reports: list[Report] = []
-        self.clock = Clock(lambda: 0.0, lambda: 0.0)
-        route = Route("d.test", ("h.test",), Tls.NONE, "", 24 * HOUR)
-        config = Config(("127.0.0.1", 53), 25, "ca.pem", TIMERS, (route,))
-        bench = self
-
-        class Faked(Agent):
-            async def attempt(
-                self, message: Message, domain: str, recipients: Sequence[str]
-            ) -> Outcomes:
-                return bench.attempt(message, recipients)
-
-        self.agent = Faked(config, self.reports.append, self.clock)
-
-    def attempt(self, message: Message, recipients: Sequence[str]) -> Outcomes:
-        """Answer, and keep what comes back to the sender."""
-        self.attempts += recipients
-        if message.recipients == ("s@home.test",):
-            self.returned.append(message.content)
-            return {"s@home.test": SENT}
-        return {r: self.answer(r) for r in recipients}
-
-    def states(self, recipient: str = "u@d.test") -> list[State]:
-        """What was said of a recipient, in order."""
-        return [r.state for r in self.reports if r.recipient == recipient]
-
-    async def rest(self) -> None:
-        """Let every task run until it waits."""
-        for _ in range(20):
-            await asyncio.sleep(0)
-
-
-def run(answer: Answer, scene: Callable[[Bench], Awaitable[None]]) -> Bench:
-    async def play() -> Bench:
-        bench = Bench(answer)
-        await scene(bench)
-        return bench
-
-    return asyncio.run(play())
 
 
 def test_a_transient_failure_is_retried_and_returned_at_the_end() -> None:
@@ -176,6 +118,9 @@ def test_only_so_many_are_attempted_at_once_for_a_domain() -> None:
     class Deaf:
         def told(self, message: Message, fates: Sequence[Fate]) -> None:
             """Nobody asks."""
+
+        def late(self, message: Message, fates: Sequence[Fate], until: datetime) -> None:
+            """Nor here."""
 
     async def scene(bench: Bench) -> None:
         queue = Queue(bench.clock, Policy(), attempt, Deaf())
@@ -294,3 +239,21 @@ def test_an_ndr_is_legible_whatever_the_server_said(text: str) -> None:
     (notice,) = read_notices(content)
     assert (notice.recipient, notice.action, notice.status) == (recipient, "failed", "5.1.1")
     assert notice.diagnostic.startswith("smtp;550 5.1.1 ")
+
+
+def test_other_routes_leave_the_lifetime_of_what_waits_alone() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.agent.submit("s@home.test", ["u@d.test"], CONTENT)
+        await bench.rest()
+        bench.agent.reroute([Route("d.test", ("other.test",), Tls.NONE, "", HOUR)])
+        await bench.passes(24 * HOUR - 1)
+        assert State.EXPIRED not in bench.states()
+        assert bench.agent.config.route("d.test").smart_hosts == ("other.test",)
+        await bench.passes(1)
+        assert State.EXPIRED in bench.states()
+        bench.agent.submit("s@home.test", ["v@d.test"], CONTENT)
+        await bench.rest()
+        await bench.passes(HOUR)
+        assert bench.states("v@d.test")[-1] is State.EXPIRED
+
+    run(lambda _: REFUSED, scene)

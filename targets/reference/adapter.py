@@ -7,7 +7,8 @@ The agent is a process that takes JSON lines on stdin and writes JSON lines on s
 the queue behind `reports`, anything else is kept as the agent's last words. Calls come from any
 thread; one lock guards the numbered requests, another keeps lines whole (the reader must never
 wait for a writer, or two full pipes would hold each other). Once the agent has ended, every call
-that waits and every later one raises AgentDied.
+that waits and every later one raises AgentDied. Of one that was killed only this is left: its
+spool, and the queue behind `reports`, which goes on with the next process.
 """
 
 import base64
@@ -20,10 +21,11 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from lab.room import AgentDied, Room, Unavailable
+from lab.room import AgentDied, Room
 from model.report import Report, Source, State
 from model.timers import Timers
 from targets.base import Capability, Envelope, InQueue, Route
@@ -42,15 +44,14 @@ class Adapter:
 
     name = "reference"
     dialect = "m365-2019"
-    capabilities = frozenset(Capability) - {
-        Capability.TAKES_WISHES,
-        Capability.RESTARTS,
-        Capability.REROUTES,
-    }
+    capabilities = frozenset(Capability)
     needs_sealed = False
 
     def __init__(self, agent: str = "targets.reference.agent:Agent") -> None:
         self._agent = agent
+        self._room: Room | None = None
+        self._config: Config | None = None
+        self._killed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -70,7 +71,8 @@ class Adapter:
 
     def start(self, room: Room, timers: Timers, routes: Sequence[Route]) -> None:
         """Start the agent and configure it. Raises AgentDied if it does not get ready."""
-        config = Config(
+        self._room = room
+        self._config = Config(
             room.dns,
             room.smtp_port,
             str(room.ca_file),
@@ -78,7 +80,11 @@ class Adapter:
             tuple(routes),
             self.dialect,
             crl_file=str(room.crl_file),
+            spool=str(room.work / "spool"),
         )
+        self._launch(room, self._config)
+
+    def _launch(self, room: Room, config: Config) -> None:
         argv = [sys.executable, "-m", "targets.reference", "serve", "--agent", self._agent]
         paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
@@ -94,6 +100,7 @@ class Adapter:
             sender=envelope.sender,
             recipients=envelope.recipients,
             content=base64.b64encode(envelope.content).decode("ascii"),
+            **asdict(envelope.wishes),
         )
         return str(answer)
 
@@ -117,20 +124,37 @@ class Adapter:
         self._ask("advance", seconds=seconds)
 
     def kill(self) -> None:
-        """Not yet."""
-        raise Unavailable("the reference agent cannot be killed yet")
+        """Kill the agent, and return when it is gone and all that it said has been read."""
+        if self._process is None or self._reader is None:
+            raise AgentDied("the reference agent has not been started")
+        with self._lock:
+            self._killed = True
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        with self._writing:
+            _close(self._process)
 
     def start_again(self) -> None:
-        """Not yet."""
-        raise Unavailable("the reference agent cannot be started again yet")
+        """Start another process on the spool of the last one, with the routes it had."""
+        if self._room is None or self._config is None or not self._killed:
+            raise AgentDied("the reference agent has not been killed")
+        with self._lock:
+            self._killed, self._dead = False, ""
+        self._launch(self._room, self._config)
 
     def reroute(self, routes: Sequence[Route]) -> None:
-        """Not yet."""
-        raise Unavailable("the reference agent keeps its routes")
+        """Give the agent other routes."""
+        self._ask("reroute", routes=[asdict(route) for route in routes])
+        if self._config is not None:
+            self._config = replace(self._config, routes=tuple(routes))
 
     def stop(self) -> None:
         """Close the agent's stdin and wait for its end; kill it if it does not end."""
         if self._process is None:
+            return
+        if self._killed:
+            self._reports.put(None)
             return
         with self._writing:
             _close(self._process)
@@ -203,9 +227,11 @@ class Adapter:
         with self._lock:
             self._dead = f"the reference agent ended with status {status}; {self._words()}"
             pending, self._pending = self._pending, {}
+            goes_on = self._killed
         for waiting in pending.values():
             waiting.set_exception(AgentDied(self._dead))
-        self._reports.put(None)
+        if not goes_on:
+            self._reports.put(None)
 
     def _words(self) -> str:
         return f"its last words: {self._last_words or '(none)'}"

@@ -4,27 +4,32 @@ Theory of operation
 -------------------
 An agent is put together from parts, each made by a factory in `Parts`. A variant of the agent
 is a subclass with other parts. What holds always: each attempt gives one report for each
-recipient; a recipient that is lost is mentioned in one NDR, unless its sender is null; an NDR
-is a message in the same queue.
+recipient; a recipient that is lost is mentioned in one NDR, unless its sender is null or wished for none; an NDR,
+and any other notice, is a message in the same queue.
 """
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 from model.report import Report, Source, State
-from targets.base import InQueue
+from model.wishes import Wishes
+from targets.base import InQueue, Route
 from targets.reference.clock import Clock
 from targets.reference.config import Config
 from targets.reference.courier import Courier
 from targets.reference.dialect import Dialect, Statement
-from targets.reference.ndr import Lost, Writer
-from targets.reference.outcome import Failure, Outcome, Outcomes
+from targets.reference.ndr import Action, Lost, Writer
+from targets.reference.outcome import Failure, Kind, Outcome, Outcomes, Sent, Server, Stage
 from targets.reference.policy import Policy
-from targets.reference.queue import Fate, Message, Queue
+from targets.reference.queue import Fate, Keeper, Message, Queue
 from targets.reference.resolver import Resolver
+from targets.reference.spool import keeper
 from targets.reference.tls import Contexts
 
+NO_WISHES = Wishes()
 Say = Callable[[Report], None]
 """Where reports go."""
 
@@ -40,6 +45,7 @@ class Parts:
     courier: Callable[[Config, Resolver, Policy, Contexts], Courier] = Courier
     queue: Callable[..., Queue] = Queue
     writer: Callable[[str], Writer] = Writer
+    keeper: Callable[[str], Keeper] = keeper
 
 
 class Agent:
@@ -60,16 +66,30 @@ class Agent:
         resolver = parts.resolver(config.dns, config.timers.dns)
         contexts = parts.contexts(config.ca_file, config.crl_file)
         self.courier = parts.courier(config, resolver, self.policy, contexts)
-        self.queue = parts.queue(self.clock, self.policy, self.attempt, self)
+        self.keeper = parts.keeper(config.spool)
+        self.queue = parts.queue(
+            self.clock,
+            self.policy,
+            self.attempt,
+            self,
+            delay=config.timers.delay,
+            keeper=self.keeper,
+        )
+        self.queue.resume(self.keeper.restore(self.clock))
 
     # What the administrator and the submitter may do
 
-    def submit(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
+    def submit(
+        self,
+        sender: str,
+        recipients: Sequence[str],
+        content: bytes,
+        wishes: Wishes = NO_WISHES,
+    ) -> str:
         """Take a message; its queue id."""
         queue_id = secrets.token_hex(8).upper()
-        message = Message(
-            queue_id, sender, tuple(recipients), content, self.clock.now(), self.clock.date()
-        )
+        now, date = self.clock.now(), self.clock.date()
+        message = Message(queue_id, sender, tuple(recipients), content, now, date, wishes)
         self.queue.add(message, self.lifetime)
         return queue_id
 
@@ -80,6 +100,11 @@ class Agent:
     def advance(self, seconds: float) -> None:
         """Let the clock run ahead."""
         self.clock.advance(seconds)
+        self.keeper.moved(self.clock)
+
+    def reroute(self, routes: Sequence[Route]) -> None:
+        """Let mail take these routes from now on; how long it may wait was settled as it came."""
+        self.config = replace(self.config, routes=tuple(routes))
 
     def waiting(self) -> list[InQueue]:
         """What the queue holds."""
@@ -93,9 +118,14 @@ class Agent:
 
     async def attempt(self, message: Message, domain: str, recipients: Sequence[str]) -> Outcomes:
         """One attempt for one domain."""
+        if self.policy.loops(message.hops):
+            loop = Failure(Stage.INTERNAL, Kind.LOOP, Server(self.config.name))
+            return dict.fromkeys(recipients, loop)
         content = self.policy.content(message.content)
         route = self.config.route(domain)
-        return await self.courier.deliver(message.sender, recipients, content, route)
+        taken = partial(self.queue.taken, message, domain)
+        courier = self.courier.on_behalf(message.wishes, taken)
+        return await courier.deliver(message.sender, recipients, content, route)
 
     def told(self, message: Message, fates: Sequence[Fate]) -> None:
         """Report what became of recipients, and return what is lost."""
@@ -108,6 +138,20 @@ class Agent:
         ]
         if lost:
             self.give_back(message, lost)
+        relayed = [self._relayed(fate) for fate in fates if _untold(fate.outcome)]
+        if relayed:
+            notices = self.policy.relay_notices(message.sender, message.wishes.notify)
+            self.notify(message, relayed, notices)
+
+    def late(self, message: Message, fates: Sequence[Fate], until: datetime) -> None:
+        """Tell the sender that it takes long."""
+        late = [
+            replace(self._lost(fate, fate.outcome), action=Action.DELAYED, until=until)
+            for fate in fates
+            if isinstance(fate.outcome, Failure)
+        ]
+        notices = self.policy.delay_notices(message.sender, message.wishes.notify)
+        self.notify(message, late, notices)
 
     def report(self, message: Message, fate: Fate) -> Report:
         """The report on one recipient."""
@@ -141,9 +185,23 @@ class Agent:
         last = final if fate.state is State.RETURNED else self.dialect.queued(failure)
         return Lost(fate.recipient, final, last, failure, fate.attempted)
 
+    def _relayed(self, fate: Fate) -> Lost:
+        said = self.statement(fate.state, fate.outcome)
+        return Lost(fate.recipient, said, said, fate.outcome, fate.attempted, Action.RELAYED)
+
     def give_back(self, message: Message, lost: Sequence[Lost]) -> None:
         """Send the NDRs that the loss is worth."""
-        for _ in range(self.policy.ndrs(message.sender)):
+        if self.policy.tells_failure(message.wishes.notify):
+            self.notify(message, lost, self.policy.ndrs(message.sender))
+
+    def notify(self, message: Message, lost: Sequence[Lost], notices: int) -> None:
+        """Send the sender so many notices about recipients."""
+        for _ in range(notices):
             name = secrets.token_hex(8)
             content = self.writer.write(message, lost, self.clock.date(), name)
             self.submit(self.ndr_sender, (message.sender,), content)
+
+
+def _untold(outcome: Outcome) -> bool:
+    """Whether a server has the mail that can tell nobody what becomes of it."""
+    return isinstance(outcome, Sent) and not outcome.told

@@ -24,6 +24,7 @@ from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
 from model.timers import Timers
+from model.wishes import Wishes
 from targets.reference import tls
 from targets.reference.dial import dial
 from targets.reference.outcome import Broken, Failure, Kind, Outcome, Reply, Sent, Server, Stage
@@ -86,6 +87,8 @@ class Session:
         self._capabilities: dict[str, str] = {}
         self.lost = False
         """Whether the connection has broken, or the peer cannot be understood."""
+        self.wishes = Wishes()
+        """What is asked for in each transaction; only for a server that offers DSN."""
 
     # Before the transaction
 
@@ -180,13 +183,14 @@ class Session:
         left = [recipient for recipient in recipients if recipient not in outcomes]
         if not left:
             return outcomes
-        parameters = self._parameters((sender, *left), content)
+        parameters = self._parameters((sender, *left), content) + _words(self.wishes.for_mail())
+        asked = _words(self.wishes.for_rcpt())
         reply = await self._say(Stage.MAIL, f"MAIL FROM:<{sender}>{parameters}")
         if reply.code >= 300:
             return outcomes | dict.fromkeys(left, self._refusal(Stage.MAIL, reply))
         try:
             for recipient in left:
-                reply = await self._say(Stage.RCPT, f"RCPT TO:<{recipient.rstrip('.')}>")
+                reply = await self._say(Stage.RCPT, f"RCPT TO:<{recipient.rstrip('.')}>{asked}")
                 if reply.code >= 300:
                     outcomes[recipient] = self._refusal(Stage.RCPT, _as_meant(reply))
             accepted = [r for r in left if r not in outcomes]
@@ -242,7 +246,7 @@ class Session:
         reply = await self._reply(Stage.DOT, self._wire.read_response(self.patience(Stage.DOT)))
         if reply.code >= 300:
             return self._refusal(Stage.DOT, reply)
-        return Sent(self.server, reply)
+        return Sent(self.server, reply, told=self.offers("dsn"))
 
     def framed(self, content: bytes) -> bytes:
         """What follows the 354."""
@@ -352,6 +356,11 @@ def stuffed(content: bytes) -> bytes:
     body = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
     dotted = body.replace(b"\r\n.", b"\r\n..")
     return (b"." if dotted.startswith(b".") else b"") + dotted + b".\r\n"
+
+
+def _words(parameters: Sequence[str]) -> str:
+    """Parameters of a command as they stand behind it."""
+    return "".join(f" {parameter}" for parameter in parameters)
 
 
 def _ascii_only(addresses: Sequence[str]) -> bool:

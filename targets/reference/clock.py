@@ -35,6 +35,11 @@ class Clock:
         """The date by this clock, UTC."""
         return datetime.fromtimestamp(self._wall() + self._offset, UTC)
 
+    @property
+    def offset(self) -> float:
+        """Seconds by which it has been moved ahead in all."""
+        return self._offset
+
     def advance(self, seconds: float) -> None:
         """Move the clock ahead and wake everybody. Raises ValueError for negative seconds."""
         if seconds < 0:

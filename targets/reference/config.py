@@ -1,6 +1,6 @@
 """What the agent is told before it takes mail: servers, timers, routes, profile."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ class Config:
     name: str = AGENT
     crl_file: str = ""
     """Revocation lists of every authority that may be trusted; empty: none are looked at."""
+    spool: str = ""
+    """Folder in which the queue outlives the process; empty: it is in memory only."""
 
     @property
     def lifetime(self) -> float:
@@ -62,11 +64,17 @@ def from_json(values: Mapping[str, Any]) -> Config:
         smtp_port=int(values["smtp_port"]),
         ca_file=str(values["ca_file"]),
         timers=Timers(**values["timers"]),
-        routes=tuple(_route(route) for route in values["routes"]),
+        routes=routes(values["routes"]),
         profile=values["profile"],
         name=values["name"],
         crl_file=str(values["crl_file"]),
+        spool=str(values["spool"]),
     )
+
+
+def routes(values: Sequence[Mapping[str, Any]]) -> tuple[Route, ...]:
+    """Routes from plain values. Raises KeyError, TypeError, ValueError if they are none."""
+    return tuple(_route(route) for route in values)
 
 
 def _route(values: Mapping[str, Any]) -> Route:

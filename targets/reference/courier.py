@@ -15,8 +15,10 @@ import ipaddress
 import itertools
 import sys
 import traceback
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from copy import copy
 
+from model.wishes import Wishes
 from targets.base import BATCH, Route
 from targets.reference.client import Session
 from targets.reference.config import Config
@@ -27,6 +29,7 @@ from targets.reference.outcome import (
     Kind,
     Outcome,
     Outcomes,
+    Sent,
     Server,
     Stage,
 )
@@ -34,6 +37,8 @@ from targets.reference.policy import Policy
 from targets.reference.resolver import DnsFailure, Exchanger, NullMx, Resolver
 from targets.reference.tls import Contexts
 
+Taken = Callable[[Mapping[str, Sent]], None]
+"""Is told of recipients whom a server has just taken."""
 OWN = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})
 """The agent's own addresses: whoever connects there meets the agent itself (so Linux has it)."""
 
@@ -52,6 +57,14 @@ class Courier:
         self._policy = policy
         self._contexts = contexts
         self._leaving: set[asyncio.Task[None]] = set()
+        self._wishes = Wishes()
+        self._taken: Taken = _nobody_asks
+
+    def on_behalf(self, wishes: Wishes, taken: "Taken") -> "Courier":
+        """The same courier with a sender's wishes; `taken` hears at once whom a server took."""
+        other = copy(self)
+        other._wishes, other._taken = wishes, taken
+        return other
 
     async def deliver(
         self, sender: str, recipients: Sequence[str], content: bytes, route: Route
@@ -179,7 +192,9 @@ class Courier:
             for batch in _batches(recipients, route):
                 if outcomes:
                     session = await self._renewed(session, route)
-                outcomes |= await session.transact(sender, batch, content)
+                came = await session.transact(sender, batch, content)
+                self._taken({r: one for r, one in came.items() if isinstance(one, Sent)})
+                outcomes |= came
         except Broken as broken:
             session.abort()
             if not outcomes:
@@ -222,6 +237,7 @@ class Courier:
         except BaseException:
             session.abort()
             raise
+        session.wishes = self._policy.passes_on(self._wishes, session.offers("dsn"))
         return session
 
     async def secure(self, session: Session, route: Route) -> None:
@@ -251,6 +267,10 @@ class Courier:
         task = asyncio.create_task(session.leave())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+
+def _nobody_asks(sent: Mapping[str, Sent]) -> None:
+    """For deliveries of which nobody keeps a record."""
 
 
 def _batches(recipients: Sequence[str], route: Route) -> Iterator[Sequence[str]]:

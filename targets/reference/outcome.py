@@ -110,10 +110,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The server took the message for this recipient."""
+    """The server took the message for this recipient; `told`: and the sender's wishes with it."""
 
     server: Server
     reply: Reply
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,11 @@ The machines (queue, courier, session) ask the policy and obey. It has no state.
 decides one thing differently is a subclass with one method.
 """
 
+from collections.abc import Sequence
+
 from model.report import State
 from model.tls import Tls
+from model.wishes import Wishes
 from targets.reference.outcome import Failure, Kind, Stage
 
 MINUTE = 60.0
@@ -17,6 +20,9 @@ PAUSES = (5 * MINUTE, 15 * MINUTE, 15 * MINUTE, 15 * MINUTE)
 """Seconds between the first attempts; afterwards `LAST_PAUSE`. Exchange Online documents none;
 these follow Exchange Server's transient retry interval and the DANE schedule."""
 LAST_PAUSE = 60 * MINUTE
+MOST_HOPS = 100
+"""`Received:` fields that a message may have. RFC 5321 section 6.3 asks for a threshold of at least
+100; Exchange counts to 60 by default (MaxHopCount), Exchange Online names 20."""
 
 
 def refused_for_good(failure: Failure) -> bool:
@@ -66,6 +72,41 @@ class Policy:
     def ndrs(self, sender: str) -> int:
         """How many NDRs a lost message is worth; none to a null sender (RFC 5321 section 6.1)."""
         return 1 if sender else 0
+
+    def tells_failure(self, notify: Sequence[str]) -> bool:
+        """Whether the sender wants to know of a failure: unless it said otherwise (RFC 3461 4.1)."""
+        return not notify or "FAILURE" in notify
+
+    def is_late(self, age: float, delay: float) -> bool:
+        """Whether mail of this age is late, if `delay` seconds are; 0: none ever is."""
+        return 0 < delay <= age
+
+    def delay_notices(self, sender: str, notify: Sequence[str]) -> int:
+        """How many delay notices a late message is worth.
+
+        None to a null sender. Who asked for other notices gets none; who asked for nothing gets it as
+        the agent sees fit, and it does (RFC 3461 section 4.1).
+        """
+        return 1 if sender and (not notify or "DELAY" in notify) else 0
+
+    def relay_notices(self, sender: str, notify: Sequence[str]) -> int:
+        """How many notices it is worth that a host took the mail and cannot tell of success itself.
+
+        RFC 3461 section 5.2.2.
+        """
+        return 1 if sender and "SUCCESS" in notify else 0
+
+    def passes_on(self, wishes: Wishes, offered: bool) -> Wishes:
+        """What of the wishes a host is told: all, as they are, if it offers DSN; else nothing.
+
+        RFC 3461 sections 5.2.1 and 5.2.2. An ORCPT that the sender did not give may be added, and is
+        not: no address is rewritten here, so it would say nothing.
+        """
+        return wishes if offered else Wishes()
+
+    def loops(self, hops: int) -> bool:
+        """Whether a message has been handed on so often that it must be going round."""
+        return hops > MOST_HOPS
 
     def content(self, content: bytes) -> bytes:
         """What is sent: the message as it was handed in."""

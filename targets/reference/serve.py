@@ -20,10 +20,14 @@ from typing import Any
 
 from model.report import Report
 from targets.reference.agent import Agent
-from targets.reference.config import from_json
+from targets.reference.config import from_json, routes
+from targets.reference.wishes import asked
 
 LINE_LIMIT = 1 << 28
 """Octets in one request; a message travels in one line."""
+
+WISHES = ("notify", "ret", "envid", "orcpt")
+"""What a submission may ask for (RFC 3461)."""
 
 Request = Mapping[str, Any]
 
@@ -55,11 +59,14 @@ class Door:
         match verb:
             case "submit":
                 content = base64.b64decode(request["content"])
-                return agent.submit(request["sender"], request["recipients"], content)
+                wishes = asked(**{key: request[key] for key in WISHES if key in request})
+                return agent.submit(request["sender"], request["recipients"], content, wishes)
             case "retry":
                 return agent.retry(*request["queue_ids"])
             case "advance":
                 return agent.advance(float(request["seconds"]))
+            case "reroute":
+                return agent.reroute(routes(request["routes"]))
             case "queue":
                 return [asdict(entry) for entry in agent.waiting()]
         raise ValueError(f"there is no order {verb!r}")
