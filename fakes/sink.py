@@ -73,7 +73,8 @@ class Sink:
         """Take a recipient, or refuse it and note who wrote to it (aiosmtpd's hook)."""
         label = self.label_of(address.rpartition("@")[2].lower()) or ""
         if said := self.refusals.get(label):
-            at, line = self.witness.elapsed(label), f"MAIL FROM:<{envelope.mail_from or ''}>"
+            sender = (envelope.mail_from or "").strip("<>")
+            at, line = self.witness.elapsed(label), f"MAIL FROM:<{sender}>"
             self.witness.saw(label, Heard(at, HOME, 0, Stage.MAIL, line, tls=True))
             self.witness.saw(label, Did(at, HOME, 0, Stage.RCPT, said, spoiled=True))
             return said

@@ -222,6 +222,12 @@ class Life:
         """Whether mail has come home that tells of an end; a notice of delay does not."""
         return any(isinstance(word, Returned) and not _only_delays(word) for word in words)
 
+    def _told_all(self, words: Words) -> bool:
+        """Whether as many notices have come home as are to come, about everybody together."""
+        homes = (word.content for word in words if isinstance(word, Returned))
+        wanted = len(self.scenario.told or ()) * len(self._recipients)
+        return sum(len(read_notices(content)) for content in homes) >= wanted
+
     # Steps ---------------------------------------------------------------------------------
 
     async def _try_again(self) -> None:
@@ -290,6 +296,8 @@ class Life:
         waited_for = self.scenario.is_timed
         if self._gone(self._words()) and self.scenario.mail.hears and not waited_for:
             await self._until(self._came_home)
+        if self.scenario.told:
+            await self._until(self._told_all)
         for _ in range(ATTEMPTS):
             await self.stay_quiet()
             if self._answered(self._words()):  # else it waits for ever, and we have waited for it

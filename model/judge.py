@@ -150,16 +150,18 @@ def _find_recipient(scenario: Scenario, trace: Trace, dialect: Dialect, recipien
     expect = scenario.expect
     if isinstance(expect, Each):
         expect = expect.of(recipient.rpartition("@")[0])
+    hears = scenario.mail.hears
     if not isinstance(expect, AnyOf):
-        return _find(trace, dialect, recipient, expect)
-    first, *others = (_find(trace, dialect, recipient, way) for way in expect.ways)
+        return _find(trace, dialect, recipient, expect, hears)
+    first, *others = (_find(trace, dialect, recipient, way, hears) for way in expect.ways)
     accepted = [replace(one, fit=min(one.fit, Fit.ACCEPTED)) for one in others if not one.wrongs]
     if not first.wrongs:
         return first
     return max(accepted, key=lambda one: one.fit, default=first)
 
 
-def _find(trace: Trace, dialect: Dialect, recipient: str, way: One) -> Finding:
+def _find(trace: Trace, dialect: Dialect, recipient: str, way: One, hears: bool) -> Finding:
+    """How one recipient's mail fared against one way; `hears`: its sender is told of a failure."""
     declined = refusal_of(trace, recipient)
     if isinstance(way, Refuses):
         return _refused(trace, recipient, declined)
@@ -178,7 +180,7 @@ def _find(trace: Trace, dialect: Dialect, recipient: str, way: One) -> Finding:
         case Turns():
             return _turned(trace, dialect, recipient, way)
         case Expires():
-            return _expired(trace, dialect, recipient, way)
+            return _expired(trace, dialect, recipient, way, hears)
         case Recorded():
             return _recorded(trace, recipient, declined)
 
@@ -297,7 +299,7 @@ def _in_series(trace: Trace, dialect: Dialect, recipient: str, series: Sequence[
     return Finding(Fit.WRONG, seen or "nothing reported", (wrong,))
 
 
-def _expired(trace: Trace, dialect: Dialect, recipient: str, way: Expires) -> Finding:
+def _expired(trace: Trace, dialect: Dialect, recipient: str, way: Expires, hears: bool) -> Finding:
     last = way.last
     entry = dialect.entry(last.cause)
     if way.before:
@@ -307,7 +309,7 @@ def _expired(trace: Trace, dialect: Dialect, recipient: str, way: Expires) -> Fi
     tried = replace(tried, wrongs=(*tried.wrongs, *_never_again(trace, recipient)))
     reports = reports_of(trace, recipient)
     attempt = next((r for r in reversed(reports) if r.state is State.DEFERRED), None)
-    if not trace.placement.sender:
+    if not hears:
         return _dropped(tried, reports)
     notices = [notice for _, notice in ndrs_of(trace, recipient)]
     if not notices:
@@ -360,7 +362,7 @@ def _on_the_way_again(trace: Trace, since: float) -> bool:
 
 
 def _dropped(tried: Finding, reports: list[Report]) -> Finding:
-    """Mail without a sender: it must be given up, and nobody is told."""
+    """Mail whose sender is told nothing: it must be given up all the same."""
     if any(report.state in (State.EXPIRED, State.RETURNED) for report in reports):
         return Finding(tried.fit, f"{tried.observed}, then given up", tried.wrongs)
     wrong = Mismatch("fate at expiry", "given up", "still tried")

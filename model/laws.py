@@ -6,7 +6,7 @@ scenario allows something (a second copy after a cut at the dot), the trace itse
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 from model.address import canonical
@@ -19,6 +19,7 @@ from model.events import (
     Did,
     Elapsed,
     Encrypted,
+    Event,
     Heard,
     Killed,
     Knocked,
@@ -30,7 +31,7 @@ from model.events import (
 )
 from model.ndr import Notice, read_notices, unreadable
 from model.report import Report, State
-from model.scenario import Alike, Reach, Scenario
+from model.scenario import Alike, Connector, Reach, Scenario
 from model.smtp import Stage
 from model.tls import Flaw, Tls, must_refuse
 from model.trace import Trace
@@ -138,16 +139,12 @@ def _given_up(trace: Trace, recipient: str) -> int:
 
 def no_clear_text(scenario: Scenario, trace: Trace) -> Wrongs:
     """No envelope or content in clear where TLS is asked for, nor to a host to be refused."""
-    setting = scenario.connector.demands
     if all(one.demands is Tls.NONE for one in scenario.connectors):
         return None
     shown = {event.conn: event.certificate for event in trace.all(Encrypted)}
-    changes = iter(scenario.changes)
     wrongs = []
-    for line in trace.events:
-        if isinstance(line, Changed):
-            later = next(changes).connector
-            setting = later.demands if later else setting
+    for line, connector in _by_connector(scenario, trace):
+        setting = connector.demands
         if not isinstance(line, Heard) or line.stage not in ENVELOPE or setting is Tls.NONE:
             continue
         flaw = shown.get(line.conn, Flaw.VALID)
@@ -158,6 +155,15 @@ def no_clear_text(scenario: Scenario, trace: Trace) -> Wrongs:
                 Mismatch(f"line to {line.host}", "none, its certificate is " + flaw, line.line)
             )
     return wrongs
+
+
+def _by_connector(scenario: Scenario, trace: Trace) -> Iterator[tuple[Event, Connector]]:
+    """Every event, and the connector in force at the time: it may be changed on the way."""
+    connector, changes = scenario.connector, iter(scenario.changes)
+    for event in trace.events:
+        if isinstance(event, Changed) and (change := next(changes, None)):
+            connector = change.connector or connector
+        yield event, connector
 
 
 def code_class(scenario: Scenario, trace: Trace) -> Wrongs:
@@ -438,25 +444,22 @@ def confined(scenario: Scenario, trace: Trace) -> Wrongs:
     smart hosts are addresses, nothing of the domain need be asked at all.
     """
     strays = [Mismatch("stray", "none", event.what) for event in trace.all(Strayed)]
-    way = scenario.connector.way
-    only_addresses = all(hop.startswith("[") for hop in way)
     return strays + [
         Mismatch(
             "way to the domain",
-            f"by smart host ({', '.join(way)})",
+            f"by smart host ({', '.join(connector.way)})",
             f"asked for {event.name} {event.qtype}",
         )
-        for event in trace.all(Asked)
-        if way and _is_idle(event, trace, only_addresses)
+        for event, connector in _by_connector(scenario, trace)
+        if isinstance(event, Asked) and _is_idle(event, trace, connector.way)
     ]
 
 
-def _is_idle(event: Asked, trace: Trace, only_addresses: bool) -> bool:
-    """Whether a question has no place where mail goes by smart host."""
-    where = trace.placement.relative(event.name)
-    if only_addresses:
+def _is_idle(event: Asked, trace: Trace, way: Sequence[str]) -> bool:
+    """Whether a question has no place where mail goes by these smart hosts, if any."""
+    if way and all(hop.startswith("[") for hop in way):
         return is_below(event.name, trace.placement.domain)
-    return event.qtype == "MX" and where == "@"
+    return bool(way) and event.qtype == "MX" and trace.placement.relative(event.name) == "@"
 
 
 def is_below(name: str, domain: str) -> bool:
