@@ -194,6 +194,8 @@ def _untimely(scenario: Scenario) -> Iterator[str]:
     ages = [mark.age for mark in scenario.course]
     if ages != sorted(set(ages)) or any(age <= 0 for age in ages):
         yield "the marks of its course are not in order of age"
+    if any(age >= (scenario.own_lifetime or 0) for age in ages):
+        yield "a mark of its course is beyond its lifetime"
     if scenario.change and scenario.course:
         yield "it changes outside its course, and nobody knows when"
     if scenario.kill is not Kill.NEVER and scenario.is_timed:

@@ -60,10 +60,11 @@ class Journal:
                 page.events.append(event)
                 if isinstance(event, Reported | Returned):
                     page.words.append(event)
-                if isinstance(event, Reported | Returned | Closed):
-                    page.changed.set()
-                elif isinstance(event, Did) and event.spoiled:
+                if isinstance(event, Did) and event.spoiled:
                     page.met.set()
+                    page.changed.set()
+                elif isinstance(event, Reported | Returned | Closed):
+                    page.changed.set()
             elif isinstance(event, Accepted | Returned) and not self._time_has_passed:
                 self.strays.append(f"mail of {label} after it had settled: {describe(event)}")
 

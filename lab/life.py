@@ -12,6 +12,7 @@ come in the pace's patience is not an error here: the trace then shows that it n
 import asyncio
 from collections.abc import Callable
 
+from fakes.sink import HOME
 from lab.journal import Word
 from lab.pace import AFTER, BEFORE, Pace
 from lab.plan import Placed
@@ -22,6 +23,7 @@ from model.events import (
     Accepted,
     Changed,
     Declined,
+    Did,
     Elapsed,
     Event,
     Killed,
@@ -34,7 +36,7 @@ from model.events import (
 from model.expect import Turns, is_tried_again, ways
 from model.ndr import read_notices
 from model.report import State
-from model.scenario import Change, Kill, Mark
+from model.scenario import Change, Home, Kill, Mark
 from model.trace import Clock, Trace
 from model.waits import in_silence
 from targets.base import Capability, Envelope, NotTaken, Route
@@ -47,6 +49,8 @@ AT_ONCE = 8
 """Messages of one scenario that are handed in at the same time: it is not alone."""
 OVER = (State.RETURNED, State.EXPIRED)
 TRIED = (State.DELIVERED, State.DEFERRED, *OVER)
+LOOKED_AT = (*TRIED, State.HELD)
+"""Tried, or left alone because another message for the same host has just failed."""
 
 
 def _never(words: Words) -> bool:
@@ -149,7 +153,8 @@ class Life:
         mark = self._mark(age)
         await self.stay_quiet()
         if due:
-            await self._until(lambda words: self._moved_on(words, self._before))
+            await self._until(lambda words: self._moved_on(words, self._before, LOOKED_AT))
+            await self.stay_quiet()  # what was said of an attempt may be said before its end
         if self._gone(self._words()) and self.scenario.mail.hears:
             await self._until(self._came_home)
         for _ in range(mark.orders if mark else 0):
@@ -208,10 +213,10 @@ class Life:
             if isinstance(word, Reported) and word.report.state in states
         }
 
-    def _moved_on(self, now: Words, then: Words) -> bool:
-        """Whether everybody who waited then has been reported again."""
+    def _moved_on(self, now: Words, then: Words, states: tuple[State, ...] = TRIED) -> bool:
+        """Whether everybody who waited then has been reported again, in one of these states."""
         waited = self._recipients - self._in_states(then, (State.DELIVERED, *OVER))
-        return waited <= self._in_states(now[len(then) :], TRIED)
+        return waited <= self._in_states(now[len(then) :], states)
 
     def _given_up(self, words: Words) -> bool:
         said = any(isinstance(word, Reported) and word.report.state in OVER for word in words)
@@ -227,6 +232,10 @@ class Life:
         homes = (word.content for word in words if isinstance(word, Returned))
         wanted = len(self.scenario.told or ()) * len(self._recipients)
         return sum(len(read_notices(content)) for content in homes) >= wanted
+
+    def _was_turned_away(self) -> bool:
+        """Whether mail to the sender was refused."""
+        return any(isinstance(event, Did) and event.host == HOME for event in self._events())
 
     # Steps ---------------------------------------------------------------------------------
 
@@ -298,6 +307,8 @@ class Life:
             await self._until(self._came_home)
         if self.scenario.told:
             await self._until(self._told_all)
+        if self._gone(self._words()) and self.scenario.mail.home in (Home.REFUSES, Home.BUSY):
+            await self._until(lambda words: self._was_turned_away())
         for _ in range(ATTEMPTS):
             await self.stay_quiet()
             if self._answered(self._words()):  # else it waits for ever, and we have waited for it

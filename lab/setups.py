@@ -123,7 +123,7 @@ class _Plan:
         """The kind of lab for a scenario, and the lifetime that the agent is configured with there."""
         if scenario.kill is not Kill.NEVER:
             return Kind.KILLED, self.lifetime
-        own = scenario.connector.lifetime
+        own = scenario.own_lifetime
         if not scenario.is_timed or (self.moves and self.per_route):
             return Kind.TIMED if scenario.is_timed else Kind.PLAIN, self.lifetime
         if self.moves:
@@ -135,7 +135,7 @@ class _Plan:
         timed = kind is Kind.TIMED
         clock = Clock.RUNS if not timed else Clock.MOVED if self.moves else Clock.SHORTENED
         short = clock is Clock.SHORTENED
-        lives = {s.id: s.connector.lifetime if self.per_route else None for s in order.everything}
+        lives = {s.id: s.own_lifetime if self.per_route else None for s in order.everything}
         return replace(
             order,
             lifetime=life,

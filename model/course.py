@@ -20,12 +20,10 @@ from model.events import (
 )
 from model.laws import age_at, is_below
 from model.ndr import read_notices
+from model.report import State
 from model.scenario import Mark, Scenario
 from model.trace import Trace
 from model.verdict import Mismatch
-
-CLOSE = 60.0
-"""Seconds by which a message is older at a mark than the mark says: the first attempt took time."""
 
 
 def out_of_course(scenario: Scenario, trace: Trace) -> list[Mismatch]:
@@ -63,19 +61,25 @@ def _tries(mark: Mark, trace: Trace) -> Iterator[Mismatch]:
 
 
 def _at(mark: Mark, trace: Trace) -> Iterator[Event]:
-    """The events between a mark and the next."""
+    """The events between a mark and the next.
+
+    At a mark a message is a little older than the mark says: the first attempt took time, too.
+    """
 
     def before(event: Event) -> bool:
-        return not (isinstance(event, Elapsed) and 0 <= event.age - mark.age < CLOSE)
+        return not (isinstance(event, Elapsed) and event.age >= mark.age)
 
     since = islice(dropwhile(before, trace.events), 1, None)
     return takewhile(lambda event: not isinstance(event, Elapsed), since)
 
 
 def _is_attempt(event: Event, trace: Trace) -> bool:
+    """Whether an event is a sign of one: where SYNs are seen, a question alone is none."""
     if isinstance(event, Asked):
-        return is_below(event.name, trace.placement.domain)
-    return isinstance(event, Knocked | Connected | Reported)
+        return not trace.sealed and is_below(event.name, trace.placement.domain)
+    if isinstance(event, Reported):
+        return event.report.state is not State.HELD
+    return isinstance(event, Knocked | Connected)
 
 
 def _notices(scenario: Scenario, trace: Trace) -> Iterator[Mismatch]:

@@ -275,28 +275,26 @@ def _turned(trace: Trace, dialect: Dialect, recipient: str, way: Turns) -> Findi
 
 
 def _in_series(trace: Trace, dialect: Dialect, recipient: str, series: Sequence[Fails]) -> Finding:
-    """How the attempts fared that must have failed in one way after another."""
-    left, fits, fates = list(series), [Fit.PRIMARY], []
-    for report in reports_of(trace, recipient):
-        if report.state is not State.DEFERRED:
-            continue
-        fates.append(str(report))
-        found, here = Fit.WRONG, left[:2]
-        for steps, one in enumerate(here):
-            found = best_fit(report, _tier(dialect, one), one.peer, None)
-            if found is not Fit.WRONG:
-                left = left[steps:]
-                break
-        if found is Fit.WRONG:
-            wanted = ", then ".join(str(one) for one in here)
-            wrong = Mismatch("code of a later attempt", wanted, _in_full(fates[-1], report))
-            return Finding(found, ", then ".join(dict.fromkeys(fates)), (wrong,))
-        fits.append(found)
-    seen = ", then ".join(dict.fromkeys(fates))
-    if len(left) == 1 and fates:
-        return Finding(min(fits), seen)
-    wrong = Mismatch("attempts until expiry", ", then ".join(map(str, series)), seen or "none")
-    return Finding(Fit.WRONG, seen or "nothing reported", (wrong,))
+    """How the attempts fared that must have failed in one way after another.
+
+    A weak code fits more than one of them, so every way to read the reports is followed: `reached`
+    are the failures that may be the present one, each with the worst fit so far.
+    """
+    failed = [r for r in reports_of(trace, recipient) if r.state is State.DEFERRED]
+    seen = ", then ".join(dict.fromkeys(map(str, failed))) or "nothing reported"
+    reached = {-1: Fit.PRIMARY}
+    for report in failed:
+        fits = [best_fit(report, _tier(dialect, one), one.peer, None) for one in series]
+        before, reached = reached, {}
+        for at, worst in before.items():
+            for here in (at, at + 1):
+                if 0 <= here < len(series) and fits[here] is not Fit.WRONG:
+                    found = min(worst, fits[here])
+                    reached[here] = max(found, reached.get(here, Fit.WRONG))
+    if len(series) - 1 in reached:
+        return Finding(reached[len(series) - 1], seen)
+    wrong = Mismatch("attempts until expiry", ", then ".join(map(str, series)), seen)
+    return Finding(Fit.WRONG, seen, (wrong,))
 
 
 def _expired(trace: Trace, dialect: Dialect, recipient: str, way: Expires, hears: bool) -> Finding:

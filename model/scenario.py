@@ -296,6 +296,11 @@ class Scenario:
         return bool(self.course) or expires(self.expect)
 
     @property
+    def own_lifetime(self) -> float | None:
+        """Its mail's lifetime in seconds whatever the dialect's is: a course is one of two days."""
+        return self.connector.lifetime or (48 * HOUR if self.course else None)
+
+    @property
     def changes(self) -> tuple[Change, ...]:
         """Everything that becomes different, in order."""
         later = tuple(mark.change for mark in self.course if mark.change)

@@ -6,6 +6,7 @@ from catalogue import dialects
 from model.course import history, out_of_course
 from model.events import (
     Accepted,
+    Asked,
     Changed,
     Did,
     Elapsed,
@@ -43,6 +44,8 @@ from selftests.worlds import (
 
 KNOCK = Knocked(4.0, "mx1", "198.18.1.1")
 AT_FIVE, AT_TEN = Elapsed(3.0, 5 * HOUR + 3), Elapsed(5.0, 10 * HOUR + 5)
+QUESTION = Asked(4.0, "x-y.test.", "MX", "udp", "MX 10 mx1", False)
+HELD = said(State.HELD, at=4.0)
 M365 = dialects.load("m365-2019")
 REFUSED = Fails(Cause(Failure.CONNECTION_REFUSED, "reset"))
 SERVFAIL = Fails(Cause(Failure.DNS_QUERY_FAILED, "servfail"))
@@ -62,6 +65,9 @@ def at_mark(tries: bool | None) -> Scenario:
         (False, (AT_FIVE, KNOCK, AT_TEN), True),
         (False, (KNOCK, AT_FIVE, AT_TEN, KNOCK), False),
         (None, (AT_FIVE, AT_TEN), False),
+        (True, (AT_FIVE, QUESTION, AT_TEN), True),
+        (True, (AT_FIVE, HELD, AT_TEN), True),
+        (False, (AT_FIVE, QUESTION, HELD, AT_TEN), False),
     ],
 )
 def test_an_attempt_at_a_mark(tries: bool | None, events: tuple[Event, ...], wrong: bool) -> None:
@@ -186,6 +192,7 @@ def test_clear_text_is_right_once_the_connector_no_longer_demands_tls() -> None:
 
 SERIES = scenario(hosts=(Host(reach=Reach.REFUSED),), expect=Expires(REFUSED, before=(SERVFAIL,)))
 DNS, REFUSAL = deferred(450, "4.4.312"), deferred(450, "4.4.316")
+WEAK = deferred(450, "4.0.0")
 END = (Elapsed(6.0, 160.0), said(State.EXPIRED, at=6.0), ndr(6.5), queued())
 
 
@@ -199,6 +206,9 @@ END = (Elapsed(6.0, 160.0), said(State.EXPIRED, at=6.0), ndr(6.5), queued())
         ((REFUSAL, DNS), Verdict.FAIL),
         ((DNS, REFUSAL, DNS), Verdict.FAIL),
         ((), Verdict.FAIL),
+        ((WEAK, WEAK), Verdict.WEAK),
+        ((WEAK,), Verdict.FAIL),
+        ((WEAK, DNS, WEAK), Verdict.WEAK),
     ],
 )
 def test_attempts_fail_in_the_order_in_which_the_world_changes(
