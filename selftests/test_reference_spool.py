@@ -82,14 +82,16 @@ def passing(*seconds: float) -> Callable[[Bench], Any]:
 
 
 def test_what_waits_is_there_again_and_goes_by_its_old_schedule(tmp_path: Path) -> None:
-    """Two attempts were made: the third is due 15 minutes after the second."""
+    """Two attempts were made: the third is due 15 minutes after the second, 10 of which are over."""
 
     async def first(bench: Bench) -> None:
         await submits(bench)
-        await bench.passes(300)
+        await bench.passes(300, 600)
 
-    one, two = lives(tmp_path, first, passing(899, 1))
-    assert (len(one.attempts), len(two.attempts)) == (2, 1)
+    one, two = lives(tmp_path, first, passing(299))
+    assert (len(one.attempts), len(two.attempts)) == (2, 0)
+    (two,) = lives(tmp_path, passing(1))
+    assert len(two.attempts) == 1
 
 
 def test_a_message_that_was_never_tried_is_tried_at_once(tmp_path: Path) -> None:
