@@ -4,8 +4,8 @@ Theory of operation
 -------------------
 An agent is put together from parts, each made by a factory in `Parts`. A variant of the agent
 is a subclass with other parts. What holds always: each attempt gives one report for each
-recipient; a recipient that is lost is mentioned in one NDR, unless its sender is null or wished for none; an NDR,
-and any other notice, is a message in the same queue.
+recipient; a recipient that is lost is mentioned in one NDR, unless its sender is null or wished
+for none; an NDR, and any other notice, is a message in the same queue.
 """
 
 import secrets
