@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from model.ndr import read_notices
-from model.report import State
+from model.report import Report, State
 from model.wishes import Wishes
 from selftests.bench import (
     BUSY,
@@ -271,6 +271,28 @@ def test_killed_at_any_moment_it_loses_nothing(tmp_path: Path, moment: int, befo
     assert set(world.ndrs) == ({"gone@d.test"} if accepted else set())
     doubles = len(world.taken) + len(world.ndrs) - len(wanted) - accepted
     assert doubles <= (1 if before else 0), (had, world.taken, world.ndrs)
+
+
+def test_what_is_said_has_been_written(tmp_path: Path) -> None:
+    """At every report the journal already tells of the fate, and of the NDR."""
+    seen: list[tuple[State, bool, int]] = []
+    journal = tmp_path / "journal"
+
+    async def scene(bench: Bench) -> None:
+        def say(report: Report) -> None:
+            last = json.loads(journal.read_text().splitlines()[-1])
+            waiting = [values["waiting"] for kind, values in last if kind == "parcel"]
+            ndrs = [values["id"] for kind, values in last if kind == "message"]
+            seen.append((report.state, [] in waiting, len(ndrs)))
+
+        bench.agent._say = say
+        await submits(bench)
+        bench.agent.submit(SENDER, ["v@e.test"], CONTENT)
+        bench.answer = lambda _: UNKNOWN
+        await bench.rest()
+
+    lives(tmp_path, scene)
+    assert seen[:2] == [(State.DEFERRED, False, 0), (State.RETURNED, True, 1)]
 
 
 def test_whom_a_server_took_is_reported_after_all(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ class Agent:
     def told(self, message: Message, fates: Sequence[Fate]) -> None:
         """Report what became of recipients, and return what is lost."""
         for fate in fates:
-            self._say(self.report(message, fate))
+            self.keeper.afterwards(partial(self._say, self.report(message, fate)))
         lost = [
             self._lost(fate, fate.outcome)
             for fate in fates

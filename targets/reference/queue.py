@@ -123,6 +123,9 @@ class Keeper(Protocol):
     def together(self) -> AbstractContextManager[None]:
         """All that is written in its context is kept as one, or not at all."""
 
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Do this when all that belongs together has been written: now, if nothing is pending."""
+
     def took(self, message: Message, parcels: Sequence[Parcel]) -> None:
         """A message has been taken on."""
 
@@ -142,6 +145,10 @@ class Forgetful:
     def together(self) -> AbstractContextManager[None]:
         """Nothing is written."""
         return nullcontext()
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """At once."""
+        act()
 
     def took(self, message: Message, parcels: Sequence[Parcel]) -> None:
         """Nor here."""
