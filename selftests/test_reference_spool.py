@@ -220,6 +220,8 @@ def live(folder: Path, agent: type[Agent], world: World, submits: bool) -> tuple
     spools: list[Any] = []
 
     async def scene() -> None:
+        # That a task has ended the loop is what is wanted, and no news.
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         bench = Bench(lambda _: SENT, DELAY, spool=str(folder))
         old = bench.agent.keeper
         assert isinstance(old, Spool)
