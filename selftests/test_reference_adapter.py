@@ -1,6 +1,7 @@
 """The reference adapter with a real agent process, in a stand-in for a room."""
 
 import contextlib
+import random
 import socketserver
 import subprocess
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 from lab.room import Account, AgentDied
 from model.ndr import read_notices
-from model.report import State
+from model.report import Report, State
 from model.timers import Timers
 from model.tls import Tls
 from model.wishes import Wishes
@@ -20,6 +21,7 @@ from targets.base import Envelope, Route, Target, load
 from targets.reference.adapter import Adapter
 from targets.reference.agent import NO_WISHES, Agent, Parts
 from targets.reference.policy import Policy
+from targets.reference.queue import AT_ONCE
 
 IP = "127.0.0.33"
 TIMERS = Timers(dns=0.3, connect=0.5, reply=0.5, lifetime=1, retry=1)
@@ -113,6 +115,14 @@ def started(folder: Path, port: int, agent: str = "") -> Iterator[Adapter]:
         yield adapter
     finally:
         adapter.stop()
+
+
+def delivered(adapter: Adapter, report: Report) -> set[str]:
+    """The message's name if it was delivered; otherwise the machine was busy, and it is tried again."""
+    if report.state is State.DELIVERED:
+        return {report.queue_id}
+    adapter.retry(report.queue_id)
+    return set()
 
 
 def test_the_adapter_is_a_target() -> None:
@@ -225,12 +235,35 @@ def test_what_was_taken_on_is_never_lost_however_soon_the_agent_is_killed(tmp_pa
             adapter.start_again()
         seen: set[str] = set()
         while len(seen) < 5:
-            report = next(reports)
-            assert report.state is State.DELIVERED
-            seen.add(report.recipient)
+            seen |= delivered(adapter, next(reports))
         assert {mail.partition(b"\r\n")[0] for mail in server.mails} == {
             b"Subject: %d" % number for number in range(5)
         }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_in_full_flow_it_loses_nothing(tmp_path: Path, seed: int) -> None:
+    """Three kills a run, each after so many reports; what came twice was under way at a kill."""
+    draw = random.Random(seed)
+    with sink() as server, started(tmp_path, server.server_address[1]) as adapter:
+        reports = adapter.reports()
+        sent = {f"Subject: {number}".encode() for number in range(60)}
+        seen: set[str] = set()
+        for part in range(3):
+            names = {
+                adapter.submit(Envelope("", ("u@d.test",), b"Subject: %d\r\n\r\n" % number))
+                for number in range(20 * part, 20 * part + 20)
+            }
+            for _ in range(draw.randrange(20)):
+                seen |= delivered(adapter, next(reports))
+            adapter.kill()
+            adapter.start_again()
+            while not names <= seen:
+                seen |= delivered(adapter, next(reports))
+        came = [mail.partition(b"\r\n")[0] for mail in server.mails]
+        assert set(came) == sent
+        assert len(came) <= len(sent) + 3 * AT_ONCE
+        assert not adapter.queue()
 
 
 def test_a_damaged_spool_is_one_sentence_of_the_adapter(tmp_path: Path) -> None:

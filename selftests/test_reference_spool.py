@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from model.ndr import read_notices
-from model.report import State
+from model.report import Report, State
 from model.wishes import Wishes
 from selftests.bench import (
     BUSY,
@@ -82,14 +82,16 @@ def passing(*seconds: float) -> Callable[[Bench], Any]:
 
 
 def test_what_waits_is_there_again_and_goes_by_its_old_schedule(tmp_path: Path) -> None:
-    """Two attempts were made: the third is due 15 minutes after the second."""
+    """Two attempts were made: the third is due 15 minutes after the second, 10 of which are over."""
 
     async def first(bench: Bench) -> None:
         await submits(bench)
-        await bench.passes(300)
+        await bench.passes(300, 600)
 
-    one, two = lives(tmp_path, first, passing(899, 1))
-    assert (len(one.attempts), len(two.attempts)) == (2, 1)
+    one, two = lives(tmp_path, first, passing(299))
+    assert (len(one.attempts), len(two.attempts)) == (2, 0)
+    (two,) = lives(tmp_path, passing(1))
+    assert len(two.attempts) == 1
 
 
 def test_a_message_that_was_never_tried_is_tried_at_once(tmp_path: Path) -> None:
@@ -218,6 +220,8 @@ def live(folder: Path, agent: type[Agent], world: World, submits: bool) -> tuple
     spools: list[Any] = []
 
     async def scene() -> None:
+        # That a task has ended the loop is what is wanted, and no news.
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         bench = Bench(lambda _: SENT, DELAY, spool=str(folder))
         old = bench.agent.keeper
         assert isinstance(old, Spool)
@@ -269,6 +273,28 @@ def test_killed_at_any_moment_it_loses_nothing(tmp_path: Path, moment: int, befo
     assert set(world.ndrs) == ({"gone@d.test"} if accepted else set())
     doubles = len(world.taken) + len(world.ndrs) - len(wanted) - accepted
     assert doubles <= (1 if before else 0), (had, world.taken, world.ndrs)
+
+
+def test_what_is_said_has_been_written(tmp_path: Path) -> None:
+    """At every report the journal already tells of the fate, and of the NDR."""
+    seen: list[tuple[State, bool, int]] = []
+    journal = tmp_path / "journal"
+
+    async def scene(bench: Bench) -> None:
+        def say(report: Report) -> None:
+            last = json.loads(journal.read_text().splitlines()[-1])
+            waiting = [values["waiting"] for kind, values in last if kind == "parcel"]
+            ndrs = [values["id"] for kind, values in last if kind == "message"]
+            seen.append((report.state, [] in waiting, len(ndrs)))
+
+        bench.agent._say = say
+        await submits(bench)
+        bench.agent.submit(SENDER, ["v@e.test"], CONTENT)
+        bench.answer = lambda _: UNKNOWN
+        await bench.rest()
+
+    lives(tmp_path, scene)
+    assert seen[:2] == [(State.DEFERRED, False, 0), (State.RETURNED, True, 1)]
 
 
 def test_whom_a_server_took_is_reported_after_all(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ Theory of operation
 -------------------
 An agent is put together from parts, each made by a factory in `Parts`. A variant of the agent
 is a subclass with other parts. What holds always: each attempt gives one report for each
-recipient; a recipient that is lost is mentioned in one NDR, unless its sender is null or wished for none; an NDR,
-and any other notice, is a message in the same queue.
+recipient; a recipient that is lost is mentioned in one NDR, unless its sender is null or wished
+for none; an NDR, and any other notice, is a message in the same queue.
 """
 
 import secrets
@@ -130,7 +130,7 @@ class Agent:
     def told(self, message: Message, fates: Sequence[Fate]) -> None:
         """Report what became of recipients, and return what is lost."""
         for fate in fates:
-            self._say(self.report(message, fate))
+            self.keeper.afterwards(partial(self._say, self.report(message, fate)))
         lost = [
             self._lost(fate, fate.outcome)
             for fate in fates

@@ -103,7 +103,7 @@ class Writer:
         report.attach(MIMEText(self.explanation(lost, now), "plain", "us-ascii"))
         report.attach(self.status(message, lost))
         if not (self.returns_whole(message.wishes.ret, lost) and _fits(message.content)):
-            report.attach(_headers(message.content))
+            report.attach(_headers(message.header))
             return report.as_bytes(policy=_CRLF)
         place = f"({secrets.token_hex(16)})"
         original = Part()
@@ -189,9 +189,9 @@ def _met(outcome: Outcome) -> bool:
     return True
 
 
-def _headers(content: bytes) -> Part:
+def _headers(header: bytes) -> Part:
     """The header of a message; in quoted-printable if it is no plain text (RFC 6522 section 4)."""
-    head = content.partition(b"\r\n\r\n")[0].replace(b"\r\n", b"\n") + b"\n"
+    head = header.replace(b"\r\n", b"\n") + b"\n"
     if _PLAIN.fullmatch(head):
         return MIMEText(head.decode("ascii"), "rfc822-headers", "us-ascii")
     part = Part()
@@ -231,7 +231,8 @@ def _mailbox(sender: str) -> str:
     if sender.isascii():
         return _ascii(sender)
     name = Header(f"Internationalized Address {sender} Removed", "utf-8")
-    return f"{name.encode(maxlinelen=0)}:;"
+    words = name.encode(maxlinelen=75).replace("\n", "")
+    return f"{words} :;"
 
 
 def _ascii(text: str) -> str:

@@ -54,9 +54,12 @@ class Message:
     @property
     def hops(self) -> int:
         """How many hosts have handed it on: `Received:` fields in its header (RFC 5321 section 6.3)."""
-        end = self.content.find(b"\r\n\r\n")
-        found = _RECEIVED.finditer(self.content, 0, len(self.content) if end < 0 else end)
-        return sum(1 for _ in found)
+        return len(_RECEIVED.findall(self.header))
+
+    @property
+    def header(self) -> bytes:
+        """Its header, without the empty line behind it; empty if the content begins with that line."""
+        return b"" if self.content.startswith(b"\r\n") else self.content.split(b"\r\n\r\n", 1)[0]
 
 
 @dataclass(slots=True, eq=False)
@@ -120,6 +123,9 @@ class Keeper(Protocol):
     def together(self) -> AbstractContextManager[None]:
         """All that is written in its context is kept as one, or not at all."""
 
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Do this when all that belongs together has been written: now, if nothing is pending."""
+
     def took(self, message: Message, parcels: Sequence[Parcel]) -> None:
         """A message has been taken on."""
 
@@ -139,6 +145,10 @@ class Forgetful:
     def together(self) -> AbstractContextManager[None]:
         """Nothing is written."""
         return nullcontext()
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """At once."""
+        act()
 
     def took(self, message: Message, parcels: Sequence[Parcel]) -> None:
         """Nor here."""

@@ -13,7 +13,9 @@ A message is gone when no parcel of it is left, and a parcel when nobody in it w
 tells of belongs together: a message and its parcels; a recipient given up and the NDR about it.
 
 A line is handed to the kernel before `submit` answers and before anything follows from it. That
-outlives SIGKILL. It is not forced onto the disk (no fsync), so a power cut may lose mail.
+outlives SIGKILL. It is not forced onto the disk (no fsync), so a power cut may lose mail. What is
+said of a fate is said after its line: whoever has heard of it can rely on it. Killed in between, the
+agent never says it; the mail and its NDR are safe all the same.
 
 A spool belongs to one process at a time, which holds a lock on it. At the start the journal is
 written anew without what is over, and so it is when nothing waits and it has grown; each time to a
@@ -24,7 +26,7 @@ import base64
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +74,7 @@ class Spool:
         self._offset = 0.0
         self._entries: list[Entry] = []
         self._deep = 0
+        self._later: list[Callable[[], None]] = []
 
     def restore(self, clock: Clock) -> list[Parcel]:
         """Set the clock as it was, and give back what waits. Raises SpoolError if it is damaged.
@@ -116,7 +119,12 @@ class Spool:
         finally:
             self._deep -= 1
             if not self._deep:
-                self._flush()
+                self._end()
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Do this when the line is written."""
+        with self.together():
+            self._later.append(act)
 
     def moved(self, clock: Clock) -> None:
         """The clock has been moved ahead."""
@@ -144,6 +152,14 @@ class Spool:
     def _write(self, entry: Entry) -> None:
         with self.together():
             self._entries.append(entry)
+
+    def _end(self) -> None:
+        later, self._later = self._later, []
+        try:
+            self._flush()
+        finally:
+            for act in later:
+                act()
 
     def _flush(self) -> None:
         entries, self._entries = self._entries, []
