@@ -114,7 +114,7 @@ MUTANTS = (
     Mutant(HangIsTimeout, (fails_for("hang"),)),
     Mutant(HandshakeIsCertificate, (fails_for("handshake-failed"),)),
     Mutant(ClassFive, (fails,), Law.CODE_CLASS),
-    Mutant(NoTwin, (expires,)),
+    Mutant(NoTwin, (expires,), hours=True),
     Mutant(OwnWords, (fails_by(Cause.PEER_REPLY),), Law.CODE_CLASS),
     Mutant(Nameless, (fails,), Law.NAMES_SERVER),
     Mutant(NamesTheDomain, (fails,), Law.NAMES_SERVER),

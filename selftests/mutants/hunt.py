@@ -21,7 +21,7 @@ from lab.room import Unavailable
 from lab.sealed import command
 from lab.setups import arrange, unsupported
 from model.judge import judge
-from model.scenario import Scenario
+from model.scenario import Kill, Scenario
 from model.verdict import Holds, Judgement, Law, Verdict
 from selftests.mutants.known import target_of
 from selftests.mutants.mutant import Mutant, matches, words
@@ -64,8 +64,16 @@ def ground(mutant: Mutant) -> list[Scenario]:
 
     The rest is there to show that nothing unrelated objects, and that needs no thousand cases.
     """
-    scope = [s for s in CATALOGUE.values() if matches(s, mutant.scope)]
+    scope = [
+        s
+        for s in CATALOGUE.values()
+        if matches(s, mutant.scope) and (mutant.hours or not _takes_long(s))
+    ]
     return [s for s in scope if matches(s, mutant.caught_by) or _is_sampled(s)]
+
+
+def _takes_long(scenario: Scenario) -> bool:
+    return scenario.is_timed or scenario.kill is not Kill.NEVER
 
 
 def _is_sampled(scenario: Scenario) -> bool:
@@ -80,15 +88,22 @@ def hunt(target: str, wanted: Sequence[Scenario], sealed: bool) -> Caught:
     agent = load(target)
     runnable = [s for s in wanted if not unsupported(s, agent, sealed)]
     dialect = dialects.load(agent.dialect)
-    caught: Caught = {}
-    for setup in arrange(runnable, CONTROLS, WHOLE, agent, dialect.lifetime, PACE):
-        lab = LabClient(Spec(target, sealed, 0, PACE.name, setup.order), DEADLINE)
-        try:
-            judged = {s.id: judge(s, lab.trace(s.id), dialect) for s in runnable}
-        finally:
+    setups = arrange(runnable, CONTROLS, WHOLE, agent, dialect.lifetime, PACE)
+    labs = [
+        (LabClient(Spec(target, sealed, 0, PACE.name, setup.order), DEADLINE), setup.wanted)
+        for setup in setups
+    ]
+    try:
+        judged = {
+            s.id: judge(s, lab.trace(s.id), dialect)
+            for lab, wanted_here in labs
+            for s in runnable
+            if s.id in wanted_here
+        }
+    finally:
+        for lab, _ in labs:
             lab.close()
-        caught |= {name: _catch(one) for name, one in judged.items() if not one.conforms}
-    return caught
+    return {name: _catch(one) for name, one in judged.items() if not one.conforms}
 
 
 def hunt_all(mutants: Iterable[Mutant], sealed: bool) -> dict[str, "Future[Caught]"]:

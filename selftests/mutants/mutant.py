@@ -18,7 +18,9 @@ class Mutant:
     objects matches one of them, and each of them one that objects. `scope` (globs) are
     the scenarios it is run through, and is narrower than everything only where a wrong agent
     would make the lab wait its whole patience over and over, with the reason beside it.
-    `needs_sealed`: only there can be seen what it does wrong.
+    `needs_sealed`: only there can be seen what it does wrong. `hours`: it goes wrong while mail
+    waits, or over a restart; only then are scenarios run in which time is let pass, or the agent
+    killed, because each of these labs takes long.
     """
 
     agent: type[Agent]
@@ -26,6 +28,7 @@ class Mutant:
     law: Law | None = None
     scope: tuple[str, ...] = ("*",)
     needs_sealed: bool = False
+    hours: bool = False
 
     @property
     def name(self) -> str:

@@ -143,22 +143,23 @@ GIVEN_UP = (expires, is_refused_for_good)
 """Wherever mail comes back in the end."""
 
 MUTANTS = (
-    Mutant(Silent, GIVEN_UP, Law.ACCOUNTED),
-    Mutant(NeverExpires, (expires,)),
-    Mutant(TwoNotices, GIVEN_UP, Law.NDR_IN_TIME),
+    Mutant(Silent, GIVEN_UP, Law.ACCOUNTED, hours=True),
+    Mutant(NeverExpires, (expires,), hours=True),
+    Mutant(TwoNotices, GIVEN_UP, Law.NDR_IN_TIME, hours=True),
     # Where little else is going on: nobody waits for an NDR that must not come.
     Mutant(
         AnswersNull,
         ("expiry.null-sender",),
         Law.NDR_IN_TIME,
         scope=("control.*", "expiry.null-sender", "expiry.connection-refused"),
+        hours=True,
     ),
-    Mutant(Postmaster, GIVEN_UP, Law.NDR_IN_TIME),
+    Mutant(Postmaster, GIVEN_UP, Law.NDR_IN_TIME, hours=True),
     # Through the chapter expiry only: elsewhere its NDR may come home when all is settled already.
-    Mutant(AtOnce, (expires,), Law.NDR_IN_TIME, scope=("control.*", "expiry.*")),
-    Mutant(TooEarly, (expires,), Law.NDR_IN_TIME),
-    Mutant(OneDay, (expires,), Law.NDR_IN_TIME),
-    Mutant(ClassFour, GIVEN_UP, Law.CODE_CLASS),
-    Mutant(AboutAnother, GIVEN_UP, Law.ACCOUNTED),
-    Mutant(KeepsExpired, (expires,), Law.ACCOUNTED),
+    Mutant(AtOnce, (expires,), Law.NDR_IN_TIME, scope=("control.*", "expiry.*"), hours=True),
+    Mutant(TooEarly, (expires,), Law.NDR_IN_TIME, hours=True),
+    Mutant(OneDay, (expires,), Law.NDR_IN_TIME, hours=True),
+    Mutant(ClassFour, GIVEN_UP, Law.CODE_CLASS, hours=True),
+    Mutant(AboutAnother, GIVEN_UP, Law.ACCOUNTED, hours=True),
+    Mutant(KeepsExpired, (expires,), Law.ACCOUNTED, hours=True),
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from model.dns import Stale
 from model.expect import Arrives, Delivers, Expires, Fails, Recovers, Turns, failures, ways
 from model.failure import Failure
-from model.scenario import Scenario
+from model.scenario import Kill, Scenario
 from model.tls import Flaw, Tls
 
 Where = Callable[[Scenario], bool]
@@ -55,6 +55,16 @@ def fails_for(*reasons: str) -> Where:
 def expires(scenario: Scenario) -> bool:
     """It is about the end of the queue."""
     return any(isinstance(way, Expires) for way in ways(scenario.expect))
+
+
+def waits_for_hours(scenario: Scenario) -> bool:
+    """Time is let pass."""
+    return scenario.is_timed
+
+
+def survives_a_kill(scenario: Scenario) -> bool:
+    """The agent is killed, and started again."""
+    return scenario.kill is not Kill.NEVER
 
 
 def goes_by_mx(scenario: Scenario) -> bool:
@@ -109,4 +119,4 @@ def has_fault(*kinds: type) -> Where:
 
 def changes_its_zone(scenario: Scenario) -> bool:
     """Records become different, whether a cache forgets the old ones or the zone is changed."""
-    return bool(scenario.change and scenario.change.zone) or has_fault(Stale)(scenario)
+    return any(change.zone for change in scenario.changes) or has_fault(Stale)(scenario)
