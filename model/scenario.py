@@ -9,6 +9,7 @@ from model.middlebox import Box
 from model.rule import Rule
 from model.smtp import Action, Behaviour, Stage
 from model.tls import Flaw, Handshake, Tls
+from model.wishes import Wishes
 
 HOUR = 3600.0
 """Seconds."""
@@ -145,6 +146,8 @@ class Mail:
     whole: bytes | None = None
     domain: str = "{domain}"
     """How the recipients' domain is written: `{domain}.` with a dot, `[{mx1}]` as a host's address."""
+    wishes: Wishes = field(default_factory=Wishes)
+    """What the sender wants to be told; in its `orcpt` `{domain}` stands for the recipients' domain."""
 
     @property
     def envelopes(self) -> tuple[tuple[str, ...], ...]:
