@@ -50,7 +50,7 @@ WISH = {
     "expanded": "SUCCESS",
 }
 _STATUS = re.compile(r"([245])(?:\.(?:0|[1-9]\d{0,2})){2}(?: ?\(.*\))?")
-_REPLY = re.compile(r"([2-5]\d\d)(?:[ -]|\Z)")
+_REPLY = re.compile(r"(\d{3})(?:[ -]|\Z)")
 _ATOM = re.compile(r"[^\s()<>@,;:\\\".\[\]]+")
 _COMMENT = re.compile(r" *\(.*\)\Z")
 _DATE = re.compile(
@@ -282,7 +282,10 @@ def server_is_a_domain(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:
 
 
 def quotes_a_reply(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:
-    """RFC 3464 section 2.3.6, RFC 3461 section 9.2: a type; of type smtp, a reply with its code."""
+    """RFC 3464 section 2.3.6, RFC 3461 section 9.2: a type; of type smtp, a reply with its code.
+
+    It is what the server said, and so its code may be one that SMTP has not.
+    """
     for block in dsn.recipients:
         for value in block.all("Diagnostic-Code"):
             kind, text = typed(value)
@@ -298,7 +301,7 @@ def codes_agree(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:
     The other way round it may be: the last 4yz of a server, quoted when the mail was given up.
     """
     for block in dsn.recipients:
-        if code_in(block) >= 500 and block.first("Status").startswith("4"):
+        if code_in(block) // 100 == 5 and block.first("Status").startswith("4"):
             quoted = f"{block.first('Status')} beside {block.first('Diagnostic-Code')}"
             yield "Status", "class 5, like the reply", quoted
 
@@ -314,7 +317,7 @@ def quotes_what_was_said(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:
     """RFC 3464 section 2.3.6: beside a Remote-MTA stands what that one said."""
     for block in dsn.recipients:
         code = code_in(block)
-        if block.first("Remote-MTA") and code >= 400 and code not in sending.codes:
+        if block.first("Remote-MTA") and code // 100 in (4, 5) and code not in sending.codes:
             said = ", ".join(map(str, sorted(sending.codes))) or "nothing of the kind"
             yield "Diagnostic-Code", f"what the Remote-MTA said ({said})", str(code)
 

@@ -184,6 +184,7 @@ PASS: list[tuple[str, str, Sending]] = [
     ("Action: failed", "Action: FAILED", SENDING),
     (f"{STATUS}\r\n{DIAGNOSTIC}", "Status: 4.4.1 (gone)\r\nDiagnostic-Code: x-y;refused", SENDING),
     (f"{STATUS}\r\n{DIAGNOSTIC}", f"{STATUS}\r\nDiagnostic-Code: smtp;451-a\r\n 451 b", SENDING),
+    (DIAGNOSTIC, "Diagnostic-Code: smtp; 999 what the server said", SENDING),
     ("dns;agent.test", "x-local-hostname;agent", SENDING),
     ("rfc822;user@x-y.test", "RFC822; user@X-Y.test", SENDING),
     ("rfc822;user@x-y.test", "utf-8;us\\x{65}r@x-y.test", SENDING),
