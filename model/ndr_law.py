@@ -1,5 +1,6 @@
 """The law that what comes home is a notification by the book, and what is only advised of it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,6 +12,9 @@ from model.rule import Level
 from model.scenario import Reach, Scenario
 from model.trace import Trace
 from model.verdict import Mismatch
+
+_REFUSAL = re.compile(r"(?:^|\\n|b['\"])([45]\d\d)(?=[ -]|$)", re.MULTILINE)
+"""A reply of 4yz or 5yz in what a host did: at the start of a line, of odd octets shown as well."""
 
 
 def ndr_conforms(scenario: Scenario, trace: Trace) -> list[Mismatch] | None:
@@ -85,6 +89,5 @@ def _servers(scenario: Scenario, trace: Trace) -> frozenset[str]:
 
 
 def _codes(trace: Trace) -> frozenset[int]:
-    """The refusals that servers said."""
-    said = (event.deed[:3] for event in trace.all(Did))
-    return frozenset(int(code) for code in said if code.isdecimal() and code[0] in "45")
+    """The refusals that servers said, in a reply or in odd octets."""
+    return frozenset(int(code) for event in trace.all(Did) for code in _REFUSAL.findall(event.deed))

@@ -358,3 +358,21 @@ def test_what_is_only_advised_of_an_ndr_breaks_no_law() -> None:
     (wrong,) = advice(GOOD, seen)
     assert wrong.what == "NDR: Original-Recipient"
     assert advice(GOOD, trace(told)) == []
+
+
+@pytest.mark.parametrize(
+    ("deed", "count"),
+    [
+        ("550 5.4.316 no", 0),
+        ("250-mx1\n550 no", 0),
+        ("* sends b'550 no\\r\\n'", 0),
+        ("* sends b'451-a\\r\\n550 no\\r\\n'", 0),
+        ("554 5.5.0 no", 1),
+        ("250 size 550", 1),
+    ],
+)
+def test_beside_a_server_stands_what_it_said(deed: str, count: int) -> None:
+    """An NDR that names a server and quotes somebody else is worth a word (RFC 3464 2.3.6)."""
+    host = Did(0.6, "mx1", 1, Stage.RCPT, deed, spoiled=True)
+
+    assert len(advice(GOOD, trace(connected(), host, naming("mx1")))) == count

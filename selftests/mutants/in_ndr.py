@@ -6,7 +6,7 @@ from email.message import Message as Part
 
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
-from selftests.mutants.where import expires, is_recorded, is_refused_for_good
+from selftests.mutants.where import expires, is_refused_for_good
 from targets.reference.agent import Agent, Parts
 from targets.reference.ndr import Lost, Writer
 from targets.reference.queue import Message
@@ -172,7 +172,7 @@ class KeepsTheOriginal(Agent):
     parts = Parts(writer=_KeepsTheOriginal)
 
 
-GIVEN_UP = (expires, is_refused_for_good, is_recorded)
+GIVEN_UP = (expires, is_refused_for_good)
 """Wherever mail comes back in the end."""
 
 MUTANTS: tuple[Mutant, ...] = tuple(
