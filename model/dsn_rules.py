@@ -329,10 +329,15 @@ def gives_the_details(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:
     2.3.5 then forbids the one.
     """
     for block in dsn.recipients:
-        if sending.codes and block.first("Action").lower() in ("failed", "delayed"):
-            for name in ("Remote-MTA", "Diagnostic-Code"):
-                if not block.all(name):
-                    yield name, "one, for a server refused", "none"
+        if not block.all("Diagnostic-Code") and sending.codes and is_bad_news(block):
+            yield "Diagnostic-Code", "one, for a server refused", "none"
+        if not block.all("Remote-MTA") and code_in(block) in sending.codes:
+            yield "Remote-MTA", f"the server that said {code_in(block)}", "none"
+
+
+def is_bad_news(block: Block) -> bool:
+    """Whether mail has failed or is late."""
+    return block.first("Action").lower() in ("failed", "delayed")
 
 
 def keeps_the_envelope_id(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:

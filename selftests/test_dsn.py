@@ -142,6 +142,7 @@ OBJECT: list[Case] = [
     (codes_agree, STATUS, "Status: 4.4.316", SENDING),
     (quotes_what_was_said, STATUS, f"{REMOTE}mx1.x-y.test", about(codes=frozenset({451}))),
     (gives_the_details, f"{DIAGNOSTIC}\r\n", "", about(codes=frozenset({550}))),
+    (gives_the_details, "", "", about(codes=frozenset({550}))),
     (keeps_the_envelope_id, "", "", wishing(envid="QQ1")),
     (keeps_the_envelope_id, MTA, f"Original-Envelope-Id: qq1\r\n{MTA}", wishing(envid="QQ1")),
     (keeps_the_envelope_id, MTA, f"Original-Envelope-Id: QQ1\r\n{MTA}", SENDING),
@@ -204,6 +205,7 @@ PASS: list[tuple[str, str, Sending]] = [
         f"Content-Type: message/rfc822\r\n\r\n{BODY}",
         wishing(ret="FULL"),
     ),
+    ("", "", about(codes=frozenset({451}))),
     ("", "", wishing(ret="HDRS", notify=("FAILURE", "DELAY"))),
     (
         "Subject: Und",
