@@ -296,7 +296,7 @@ def quotes_a_reply(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:
 
 
 def codes_agree(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:
-    """RFC 3463 section 3.1: what is refused for good (5yz) is no Status of class 4.
+    """RFC 3463 section 2: what is refused for good (5yz) is no Status of class 4.
 
     The other way round it may be: the last 4yz of a server, quoted when the mail was given up.
     """
@@ -510,7 +510,7 @@ RULES: tuple[tuple[Look, str, Level], ...] = (
     (names_a_server, "RFC 3464 section 2.3.5", Level.MUST),
     (server_is_a_domain, "RFC 3461 section 9.3", Level.SHOULD),
     (quotes_a_reply, "RFC 3461 section 9.2", Level.MUST),
-    (codes_agree, "RFC 3463 section 3.1", Level.MUST),
+    (codes_agree, "RFC 3463 section 2", Level.MUST),
     (quotes_what_was_said, "RFC 3464 section 2.3.6", Level.SHOULD),
     (gives_the_details, "RFC 3464 section 2.3.6", Level.SHOULD),
     (keeps_the_envelope_id, "RFC 3461 section 6.3", Level.MUST),
