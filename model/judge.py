@@ -41,6 +41,7 @@ from model.expect import (
     ways,
 )
 from model.laws import check, copies_of, is_below, ndrs_of, refusal_of, reports_of
+from model.ndr_law import advice
 from model.report import Report, Source, State
 from model.scenario import Reach, Scenario
 from model.trace import Trace
@@ -98,9 +99,15 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
         laws=holds,
         primary=primary,
         accepted=tuple(accepted),
-        note="; ".join(unmet),
+        note="; ".join(unmet or _advice(scenario, trace)),
         advised=advised,
     )
+
+
+def _advice(scenario: Scenario, trace: Trace) -> list[str]:
+    """What is only advised of mail that came home, and not done: worth a word, and no more."""
+    wrongs = advice(scenario, trace)
+    return [f"advised, {m.what}: {m.expected}; observed: {m.observed}" for m in wrongs]
 
 
 def expected_codes(scenario: Scenario, dialect: Dialect) -> list[str]:

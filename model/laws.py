@@ -30,6 +30,7 @@ from model.events import (
     Submitted,
 )
 from model.ndr import Notice, read_notices, unreadable
+from model.ndr_law import ndr_conforms
 from model.report import Report, State
 from model.scenario import Alike, Connector, Reach, Scenario
 from model.smtp import Stage
@@ -479,6 +480,7 @@ LAWS: dict[Law, Callable[[Scenario, Trace], Wrongs]] = {
     Law.GREETS_AGAIN: greets_again,
     Law.LEGIBLE: legible,
     Law.OFFERED: offered,
+    Law.NDR_CONFORMS: ndr_conforms,
 }
 
 

@@ -8,13 +8,11 @@ import email
 import email.policy
 import re
 from dataclasses import dataclass
-from email.message import Message
+
+from model.dsn import Block, address_in, parse, typed
 
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
-_GLOBAL = re.compile(rb"message/global-delivery-status", re.IGNORECASE)
-_NUMBERED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _SMTP = re.compile(r"([245]\d\d)[ -]")
-_EMPTY_LINE = re.compile(rb"\r?\n[ \t]*\r?\n")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
 _EIGHTH_BIT = re.compile(rb"[\x80-\xff]")
 _DECLARED = re.compile(
@@ -25,7 +23,6 @@ _DECLARED = re.compile(
 section 2.1), its twin of RFC 6533 may."""
 MOST_OCTETS = 998
 """Octets of a line without its CRLF (RFC 5322 section 2.1.1)."""
-_ESCAPED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +38,15 @@ class Notice:
     @property
     def smtp(self) -> int:
         """The reply code in the Diagnostic-Code, 0 if it has none."""
-        kind, _, text = self.diagnostic.partition(";")
-        found = _SMTP.match(text.strip() + " ") if kind.strip().lower() == "smtp" else None
+        kind, text = typed(self.diagnostic)
+        found = _SMTP.match(text + " ") if kind == "smtp" else None
         return int(found[1]) if found else 0
 
 
 def read_notices(content: bytes) -> tuple[Notice, ...]:
-    """Every per-recipient block of a DSN, in order; empty if the mail is no DSN.
-
-    The standard parser takes the blocks of `message/delivery-status` apart, and those of its sister
-    for addresses beyond ASCII (RFC 6533 section 4) only if it has the same name.
-    """
-    content = _GLOBAL.sub(b"message/delivery-status", content)
-    message = email.message_from_bytes(content, policy=email.policy.compat32)
+    """Every per-recipient block of a DSN, in order; empty if the mail is no DSN."""
     return tuple(
-        _notice(block)
-        for part in message.walk()
-        for block in _blocks(part)
-        if _field(block, "Final-Recipient")
+        _notice(block) for block in parse(content).recipients if block.first("Final-Recipient")
     )
 
 
@@ -89,64 +77,12 @@ def _shown(octets: bytes, at: re.Match[bytes]) -> str:
     return repr(octets[max(0, at.start() - 20) : at.end() + 20])
 
 
-def _blocks(part: Message) -> list[Message]:
-    """The blocks of fields in a part for machines; none if it is another part.
-
-    The parser knows message/delivery-status, and takes the other for a message in itself, with
-    the first block for its header and the others for its body.
-    """
-    inside = part.get_payload()
-    if not isinstance(inside, list):
-        return []
-    if part.get_content_type() == "message/delivery-status":
-        return [block for block in inside if isinstance(block, Message)]
-    if part.get_content_type() != "message/global-delivery-status":
-        return []
-    bodies = (one.get_payload(decode=True) for one in inside if isinstance(one, Message))
-    return [
-        email.message_from_bytes(block.lstrip(), policy=email.policy.compat32)
-        for body in bodies
-        if isinstance(body, bytes)
-        for block in _EMPTY_LINE.split(body)
-    ]
-
-
-def _field(block: Message, name: str) -> str:
-    """A field's value on one line, whatever its octets; empty if there is none."""
-    for key, value in block.raw_items():
-        if key.lower() == name.lower():
-            octets = str(value).encode("utf-8", "surrogateescape")
-            return " ".join(octets.decode("utf-8", "replace").split())
-    return ""
-
-
-def _address(field: str) -> str:
-    """The address in a field `type; address` (RFC 6533 section 3: `\\x{..}` in utf-8)."""
-    kind, _, address = field.partition(";")
-    if kind.strip().lower() != "utf-8":
-        return address.strip()
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), address.strip())
-
-
-def _notice(block: Message) -> Notice:
-    status = _STATUS.search(_field(block, "Status"))
+def _notice(block: Block) -> Notice:
+    status = _STATUS.search(block.first("Status"))
     return Notice(
-        recipient=_address(_field(block, "Final-Recipient")),
-        action=_field(block, "Action").lower(),
+        recipient=address_in(block.first("Final-Recipient")),
+        action=block.first("Action").lower(),
         status=status[0] if status else "",
-        diagnostic=_field(block, "Diagnostic-Code"),
-        remote=_field(block, "Remote-MTA").partition(";")[2].strip(),
+        diagnostic=block.first("Diagnostic-Code"),
+        remote=typed(block.first("Remote-MTA"))[1],
     )
-
-
-def _plain(value: str) -> str:
-    """A field's value on one line; the parser keeps octets above 127 as surrogates."""
-    return " ".join(value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())
-
-
-def _recipient(field: str) -> str:
-    """The address; in the type `utf-8` characters may be written as numbers (RFC 6533 section 3)."""
-    kind, _, address = field.partition(";")
-    if kind.strip().lower() != "utf-8":
-        return address.strip()
-    return _NUMBERED.sub(lambda found: chr(int(found[1], 16)), address.strip())

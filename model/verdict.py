@@ -37,6 +37,7 @@ class Law(StrEnum):
     GREETS_AGAIN = "greets-again"
     LEGIBLE = "legible"
     OFFERED = "offered"
+    NDR_CONFORMS = "ndr-conforms"
 
 
 class Holds(StrEnum):

@@ -18,15 +18,18 @@ from model.events import (
     Strayed,
 )
 from model.laws import check
+from model.ndr_law import advice
 from model.report import State
 from model.scenario import Alike, Connector, Host, Mail, Reach, Scenario
 from model.smtp import Stage
 from model.tls import Flaw, Tls
 from model.trace import Trace
 from model.verdict import Holds, Law
+from model.wishes import Wishes
 from selftests.worlds import (
     NOBODY,
     RECIPIENT,
+    SENDER,
     SENT,
     connected,
     deferred,
@@ -54,6 +57,7 @@ HEAD = b"Subject: x.y\r\n\r\n"
 EIGHT = b"Subject: x.y\r\n\r\n\xc3\xbc\r\n"
 STRANGER = "forged@x-y.test"
 NULL = scenario(mail=Mail(null_sender=True))
+UNWANTED = scenario(mail=Mail(wishes=Wishes(notify=("NEVER",))))
 
 
 def line(stage: Stage, tls: bool) -> Heard:
@@ -90,6 +94,13 @@ def declared(text: str) -> Returned:
     kind = b"Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit"
     content = told.content.replace(b"Content-Type: message/delivery-status", kind)
     return replace(told, content=content)
+
+
+def naming(host: str) -> Returned:
+    """An NDR that says which server it is about."""
+    told = ndr()
+    field = b"Status:", f"Remote-MTA: dns;{host}.x-y.test\r\nStatus:".encode()
+    return replace(told, content=told.content.replace(*field))
 
 
 def misdirected() -> Accepted:
@@ -154,6 +165,8 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         trace(secured(), line(Stage.EHLO, tls=True), line(Stage.MAIL, tls=True)),
     ),
     ("an NDR in ASCII", Law.LEGIBLE, GOOD, trace(ndr())),
+    ("an NDR by the book", Law.NDR_CONFORMS, GOOD, trace(ndr())),
+    ("a server named that was met", Law.NDR_CONFORMS, GOOD, trace(connected(), naming("mx1"))),
     ("an NDR that declares eight bits", Law.LEGIBLE, GOOD, trace(declared("Gr\u00fc\u00dfe"))),
     *(
         (f"mended to {mended!r}", Law.INTACT, ODD, trace(stored(HEAD + mended), sent=STRAYS))
@@ -277,6 +290,11 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
     ("UTF-8 undeclared", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 Gr\u00fc\u00dfe"))),
     ("too long a line", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 " + "x" * 999))),
     ("ESC declared", Law.LEGIBLE, GOOD, trace(declared("\x1b[31m"))),
+    ("an Action of its own", Law.NDR_CONFORMS, GOOD, trace(ndr(action="bounced"))),
+    ("a server named that was not met", Law.NDR_CONFORMS, GOOD, trace(connected(), naming("mx2"))),
+    ("mail that is no NDR", Law.NDR_CONFORMS, GOOD, trace(Returned(9.0, "", (SENDER,), SENT))),
+    ("an NDR for somebody else", Law.NDR_CONFORMS, GOOD, trace(replace(ndr(), recipients=("x",)))),
+    ("more than was wanted", Law.NDR_CONFORMS, UNWANTED, trace(ndr())),
     ("for nobody we know", Law.INTACT, GOOD, trace(misdirected())),
     ("strayed", Law.CONFINED, GOOD, trace(Strayed(1.0, "DNS elsewhere.test MX"))),
     ("past the smart host", Law.CONFINED, RELAYED, trace(asked("x-y.test."))),
@@ -328,3 +346,33 @@ def test_a_law_with_nothing_to_look_at_says_so() -> None:
     assert check(many, unnamed)[0][Law.NAMES_SERVER] is Holds.NOT_APPLICABLE
     odd = Did(0.6, "mx1", 1, Stage.EHLO, "* sends b'250-mx1'", spoiled=True)
     assert check(GOOD, trace(odd, stored(EIGHT)))[0][Law.OFFERED] is Holds.NOT_APPLICABLE
+
+
+def test_what_is_only_advised_of_an_ndr_breaks_no_law() -> None:
+    """Original-Recipient without ORCPT: the documents disagree."""
+    told = ndr()
+    field = b"Action:", f"Original-Recipient: rfc822;{RECIPIENT}\r\nAction:".encode()
+    seen = trace(replace(told, content=told.content.replace(*field)))
+
+    assert check(GOOD, seen)[0][Law.NDR_CONFORMS] is Holds.OK
+    (wrong,) = advice(GOOD, seen)
+    assert wrong.what == "NDR: Original-Recipient"
+    assert advice(GOOD, trace(told)) == []
+
+
+@pytest.mark.parametrize(
+    ("deed", "count"),
+    [
+        ("550 5.4.316 no", 0),
+        ("250-mx1\n550 no", 0),
+        ("* sends b'550 no\\r\\n'", 0),
+        ("* sends b'451-a\\r\\n550 no\\r\\n'", 0),
+        ("554 5.5.0 no", 1),
+        ("250 size 550", 1),
+    ],
+)
+def test_beside_a_server_stands_what_it_said(deed: str, count: int) -> None:
+    """An NDR that names a server and quotes somebody else is worth a word (RFC 3464 2.3.6)."""
+    host = Did(0.6, "mx1", 1, Stage.RCPT, deed, spoiled=True)
+
+    assert len(advice(GOOD, trace(connected(), host, naming("mx1")))) == count
