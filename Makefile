@@ -5,7 +5,7 @@ READY := .venv/ready
 AGENT := $(or $(TARGET),reference)
 OUT := reports/out/$(subst /,-,$(subst :,-,$(AGENT)))
 
-.PHONY: help run test lint types selftest report bench mutants agent lock clean
+.PHONY: help run test lint types selftest report bench mutants kills agent lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -42,6 +42,9 @@ mutants: $(READY) ## hunt the wrong agents: who is caught by what, and what catc
 	@mkdir -p reports/out
 	@$(PYTHON) -m selftests.mutants >reports/out/mutants.md; code=$$?; \
 	tail -n +1 reports/out/mutants.md | grep -v '^|' || true; echo reports/out/mutants.md; exit $$code
+
+kills: $(READY) ## kill TARGET at random moments, RUNS times (20), and balance its books
+	@$(PYTHON) -m tools.kills '$(AGENT)' $(or $(RUNS),20) $(SEED)
 
 agent: $(READY) ## unpack the packages of agent NAME without installing them
 	@$(PYTHON) tools/unpack_agent.py $(NAME)

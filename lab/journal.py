@@ -48,6 +48,10 @@ class Journal:
         """Start a scenario's page; its time starts now."""
         self._pages[label] = Page(self._loop.time())
 
+    def is_open(self, label: str) -> bool:
+        """Whether the scenario has been launched."""
+        return label in self._pages
+
     def elapsed(self, label: str) -> float:
         """Seconds since the scenario's launch; 0 for a page never opened."""
         page = self._pages.get(label)

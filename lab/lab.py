@@ -51,6 +51,9 @@ class Order:
 
     `lifetimes` gives each id's lifetime in seconds of the agent's clock, `lifetime` and `retry`
     configure the agent as a whole, as does `delay`: all in seconds. `clock` says how hours pass.
+
+    `kills` are seconds after the start, at which the agent is killed whatever it is doing; what
+    becomes of the mail is waited for only when the last one is over.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -61,6 +64,7 @@ class Order:
     retry: float
     delay: float = 0.0
     clock: Clock = Clock.RUNS
+    kills: tuple[float, ...] = ()
 
     @property
     def everything(self) -> tuple[Scenario, ...]:
@@ -76,6 +80,7 @@ class Lab:
         self._room, self._network, self._pace = room, network, pace
         self._settled: asyncio.Queue[tuple[str, Trace | BaseException]] = asyncio.Queue()
         self._governor = Governor(pace.launch)
+        self._kills_over = asyncio.Event()
         self._subject = Subject(target, self.world.journal, self.world.look, pace.start)
 
     async def run(self, order: Order) -> AsyncIterator[Settled]:
@@ -84,6 +89,8 @@ class Lab:
         moves = order.clock is Clock.MOVED
         pace = self._pace.for_life(order.lifetime, order.retry, order.delay, moves)
         lives = [Life(self.world, self._subject, pace, one, order.clock) for one in placed]
+        if order.kills:
+            self._survive(lives)
         first = lives[: len(order.scenarios)]
         try:
             await self.world.open(placed)
@@ -93,6 +100,7 @@ class Lab:
             fates = [
                 self._see_to(Timeline(self._subject, first).run()),
                 self._see_to(self._kill(first)),
+                self._see_to(self._kill_at(order.kills, lives)),
             ]
             orders = _in_order(lives, len(first))
             tasks = {asyncio.create_task(self._one(life, before)) for life, before in orders}
@@ -162,6 +170,24 @@ class Lab:
         await self._subject.restart(gone)
         for life in doomed:
             life.was_killed.set()
+
+    async def _kill_at(self, moments: Sequence[float], lives: Sequence[Life]) -> None:
+        """Kill the agent at these seconds after the start, and start it again each time."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        def gone() -> None:
+            for life in lives:
+                life.note_killed()
+
+        for moment in moments:
+            await asyncio.sleep(began + moment - loop.time())  # chance's own time, not a wait
+            await self._subject.restart(gone)
+        self._kills_over.set()
+
+    def _survive(self, lives: Sequence[Life]) -> None:
+        for life in lives:
+            life.kills_over = self._kills_over
 
 
 def _in_order(lives: Sequence[Life], now: int) -> Iterator[tuple[Life, Sequence[Life]]]:

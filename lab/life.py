@@ -45,6 +45,8 @@ Words = tuple[Word, ...]
 Wanted = Callable[[Words], bool]
 ATTEMPTS = 4
 """How often a recovery is tried before it counts as not coming."""
+REPAIRS = 20
+"""How often mail that has outlived the agent is tried before it counts as stuck."""
 AT_ONCE = 8
 """Messages of one scenario that are handed in at the same time: it is not alone."""
 OVER = (State.RETURNED, State.EXPIRED)
@@ -68,6 +70,7 @@ class Life:
         self.at_barrier = asyncio.Event()
         self.time_is_up = asyncio.Event()
         self.was_killed = asyncio.Event()
+        self.kills_over: asyncio.Event | None = None
         self.over = asyncio.Event()
         self._world, self._subject, self._pace, self._placed = world, subject, pace, placed
         self._journal, self._label = world.journal, placed.scenario.label
@@ -111,20 +114,33 @@ class Life:
 
     async def _follow(self) -> None:
         """What becomes of the messages that were taken."""
-        if self.scenario.kill is Kill.BUSY:
-            await self._journal.until_met(self._label, self._deadline())
+        if self.kills_over is not None:
+            await self.kills_over.wait()
+            await self._outlive()
+        elif self.scenario.kill is not Kill.NEVER:
+            await self._be_killed()
         else:
             await self._until(self._answered)
-        if self.scenario.kill is not Kill.NEVER:
-            self.at_barrier.set()
-            await self.was_killed.wait()
-            await self._try_again()
-        elif self.scenario.is_timed:
+            await self._go_on()
+        await self._settle()
+
+    async def _go_on(self) -> None:
+        """What comes after the first report on everybody, where the scenario is about that."""
+        if self.scenario.is_timed:
             self.at_barrier.set()
             await self._grow_old()
         elif is_tried_again(self.scenario.expect):
             await self._try_again()
-        await self._settle()
+
+    async def _be_killed(self) -> None:
+        """Wait until the agent is where it is to be killed, and until it is back."""
+        if self.scenario.kill is Kill.BUSY:
+            await self._journal.until_met(self._label, self._deadline())
+        else:
+            await self._until(self._answered)
+        self.at_barrier.set()
+        await self.was_killed.wait()
+        await self._try_again()
 
     # What the timeline does with it --------------------------------------------------------
 
@@ -166,8 +182,25 @@ class Life:
         return self._placed.route_by(change.connector) if change.connector else None
 
     def note_killed(self) -> None:
-        """Note that the agent is gone; it will be back when `was_killed` is set."""
-        self._saw(Killed(self._now()))
+        """Note that the agent is gone, and is about to be back."""
+        if self._journal.is_open(self._label):
+            self._saw(Killed(self._now()))
+
+    async def _outlive(self) -> None:
+        """Have what the queue still holds tried until it holds nothing.
+
+        The queue is asked and not the reports: one may have been lost with the agent.
+        """
+        for _ in range(REPAIRS):
+            waiting = frozenset(map(_name, await self._waiting()))
+            if not waiting:
+                return
+            await self._tried(waiting)
+
+    async def _tried(self, waiting: frozenset[str]) -> None:
+        before = len(self._words())
+        await self._retry()
+        await self._until(lambda now: waiting <= self._in_states(now[before:], TRIED))
 
     async def stay_quiet(self) -> None:
         """Give the agent the time to do what it must not do."""
