@@ -1,9 +1,8 @@
 """Which scenarios run in which lab: one for all, or more where a target cannot let time pass.
 
 Most scenarios are over after an attempt or two, and share a lab. Those that are about hours of
-waiting have labs of their own, because time passes for everybody there: one lab if the target has
-lifetimes for each route, else one for each lifetime. If the target's clock cannot be moved, the
-lifetimes there are shortened to seconds. Those in which the agent is killed share one more.
+waiting have labs of their own, because time passes for everybody there: one for each lifetime that
+an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,9 @@ from fakes.reach import NO_WAY, needs_sealed_room
 from lab.lab import Order
 from lab.pace import DELAY, RETRY, Pace, scaled
 from lab.sealed import why_no_ipv6
-from model.scenario import HOUR, Family, Kill, Scenario
+from model.behaviours import HalfReply, KeepThenStall, Late, Quota, StallAt
+from model.dns import Delay, Silence
+from model.scenario import HOUR, Family, Kill, Reach, Scenario
 from model.tls import REVOCATION, Tls
 from model.trace import Clock
 from model.wishes import Wishes
@@ -88,7 +89,7 @@ def arrange(
     dialect's, in seconds.
     """
     can = target.capabilities
-    plan = _Plan(Capability.PASS_TIME in can, Capability.LIFETIME_PER_ROUTE in can, lifetime, pace)
+    plan = _Plan(Capability.PASS_TIME in can, lifetime, pace)
     groups: dict[tuple[Kind, float], list[Scenario]] = {}
     for scenario in wanted:
         groups.setdefault(plan.group(scenario), []).append(scenario)
@@ -115,7 +116,6 @@ class _Plan:
     """How a target's clock and lifetimes decide what runs in which lab."""
 
     moves: bool
-    per_route: bool
     lifetime: float
     pace: Pace
 
@@ -124,8 +124,8 @@ class _Plan:
         if scenario.kill is not Kill.NEVER:
             return Kind.KILLED, self.lifetime
         own = scenario.own_lifetime
-        if not scenario.is_timed or (self.moves and self.per_route):
-            return Kind.TIMED if scenario.is_timed else Kind.PLAIN, self.lifetime
+        if not scenario.is_timed:
+            return Kind.PLAIN, self.lifetime
         if self.moves:
             return Kind.TIMED, own or self.lifetime
         return Kind.TIMED, scaled(own, self.pace) if own else self.pace.short_life
@@ -135,15 +135,33 @@ class _Plan:
         timed = kind is Kind.TIMED
         clock = Clock.RUNS if not timed else Clock.MOVED if self.moves else Clock.SHORTENED
         short = clock is Clock.SHORTENED
-        lives = {s.id: s.own_lifetime if self.per_route else None for s in order.everything}
         return replace(
             order,
             lifetime=life,
-            lifetimes={name: own or life for name, own in lives.items()},
+            lifetimes={s.id: life for s in order.everything},
             retry=life / ATTEMPTS_IN_A_SHORT_LIFE if short else RETRY,
             delay=life * DELAY / (48 * HOUR) if short else DELAY,
             clock=clock,
         )
+
+
+MANY = 10
+"""Hosts, messages, or recipients beyond which an agent has much to do."""
+SLOW = (StallAt, KeepThenStall, HalfReply, Late, Quota)
+"""What makes an agent wait for a time-out, or come again and again."""
+
+
+def _is_quick(scenario: Scenario) -> bool:
+    """Whether it is soon over: what is not starts first, since a run takes as long as its longest."""
+    crowd = max(len(scenario.hosts), scenario.mail.messages, len(scenario.mail.recipients)) > MANY
+    away = any(host.reach in (Reach.SILENT, Reach.BACKLOG) for host in scenario.hosts)
+    odd = any(host.box or host.swallows for host in scenario.hosts)
+    mute = any(
+        isinstance(x.fault, Delay | Silence) for zone in scenario.all_zones for x in zone.faults
+    )
+    behaviours = [getattr(b, "behaviour", b) for h in scenario.hosts for b in h.behaviours]
+    slow = any(isinstance(behaviour, SLOW) for behaviour in behaviours)
+    return not (crowd or away or odd or mute or slow or scenario.connector.reuses)
 
 
 def _order(wanted: Sequence[Scenario], controls: Mapping[str, Controls], whole: Controls) -> Order:
@@ -152,5 +170,5 @@ def _order(wanted: Sequence[Scenario], controls: Mapping[str, Controls], whole: 
     openings = [whole.opening, *(one.opening for one in used)]
     closings = [one.closing for one in used]
     around = {s.id for s in (*openings, *closings, whole.closing)}
-    middle = [s for s in wanted if s.id not in around]
+    middle = sorted((s for s in wanted if s.id not in around), key=_is_quick)
     return Order((*openings, *middle), tuple(closings), whole.closing, 0.0, {}, 0.0)

@@ -100,32 +100,40 @@ def arranged(*can: Capability, lifetime: float = 2 * DAY) -> dict[tuple[float, C
     return found
 
 
-def test_with_a_clock_and_lifetimes_for_routes_all_that_waits_shares_a_lab() -> None:
-    """One lab for attempts, one for hours, one for kills."""
+def test_with_a_clock_what_waits_has_a_lab_for_each_lifetime() -> None:
+    """One lab for attempts, one for each lifetime, and one for kills."""
     labs = arranged(*Capability)
 
     assert set(labs) == {
         (2 * DAY, Clock.RUNS, False),
         (2 * DAY, Clock.MOVED, False),
+        (DAY, Clock.MOVED, False),
         (2 * DAY, Clock.RUNS, True),
     }
     order = labs[(2 * DAY, Clock.RUNS, False)].order
     assert order.scenarios[0] is OPENING
     assert order.last is CLOSING
     assert not any(s.is_timed for s in order.scenarios)
-    timed = labs[(2 * DAY, Clock.MOVED, False)].order
-    assert timed.lifetimes["expiry.after-24-hours"] == DAY
-    assert timed.lifetimes["expiry.connection-refused"] == 2 * DAY
-    assert (timed.retry, timed.delay) == (3600.0, 4 * 3600.0)
+    timed = labs[(DAY, Clock.MOVED, False)]
+    assert "expiry.after-24-hours" in timed.wanted
+    assert set(timed.order.lifetimes.values()) == {DAY}
+    assert (timed.order.retry, timed.order.delay) == (3600.0, 4 * 3600.0)
     assert sum(len(setup.wanted) for setup in labs.values()) == len(CATALOGUE)
 
 
-def test_a_clock_without_lifetimes_for_routes_has_a_lab_for_each() -> None:
-    """They are kept as they are."""
+def test_a_dialects_lifetime_has_a_lab_too() -> None:
+    """Whatever it is."""
     labs = arranged(Capability.PASS_TIME, lifetime=5 * DAY)
 
     assert {key[0] for key in labs if key[1] is Clock.MOVED} == {DAY, 2 * DAY, 5 * DAY}
-    assert "expiry.after-24-hours" in labs[(DAY, Clock.MOVED, False)].wanted
+
+
+def test_what_is_not_soon_over_starts_first() -> None:
+    """A run takes about as long as its longest scenario, if that starts at once."""
+    ids = [s.id for s in arranged(*Capability)[(2 * DAY, Clock.RUNS, False)].order.scenarios]
+
+    assert ids.index("connect.silent") < ids.index("dns.mx.null")
+    assert ids.index("dns.mx.equal") < ids.index("connect.refused")
 
 
 def test_without_a_clock_expiry_goes_to_labs_with_short_lives() -> None:

@@ -44,10 +44,7 @@ class Capability(StrEnum):
     TLS_PER_ROUTE = "tls-per-route"
     """Has the four TLS settings, each per route."""
     PASS_TIME = "pass-time"
-    """Has a clock that can be moved; otherwise lifetimes are shortened. An agent that is configured
-    as a whole, without LIFETIME_PER_ROUTE, has its clock moved where `Timers.moves` says so only."""
-    LIFETIME_PER_ROUTE = "lifetime-per-route"
-    """Keeps mail of different routes for different times."""
+    """Has a clock that can be moved, where `Timers.moves` says so; otherwise lifetimes are shortened."""
     REUSES_CONNECTIONS = "reuses-connections"
     """Sends mail in small batches over one connection, and does so on chosen routes only."""
     CHECKS_REVOCATION = "checks-revocation"
