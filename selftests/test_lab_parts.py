@@ -24,7 +24,7 @@ from model.smtp import Stage
 from model.tls import Tls
 from model.trace import Clock
 from selftests.worlds import deferred, ndr, stored
-from targets.base import Capability
+from targets.base import Capability, lacking
 
 FAST = PACES["fast"]
 DAY = 24 * 3600.0
@@ -305,3 +305,14 @@ def test_a_recipient_whose_name_is_not_ascii_is_read(kind: str, recipient: bytes
 
     assert (notice.recipient, notice.action) == ("jürgen@x-y.test", "failed")
     assert (notice.status, notice.smtp) == ("5.6.7", 550)
+
+
+def test_what_an_adapter_must_have_follows_from_what_it_can() -> None:
+    """`kill` is wanted of who says that it restarts, and of nobody else."""
+    bare: Any = SomeTarget(frozenset())
+    able: Any = SomeTarget(frozenset({Capability.RESTARTS}))
+
+    assert "submit" in lacking(bare)
+    assert not {"kill", "start_again", "reroute", "pass_time"} & set(lacking(bare))
+    assert {"kill", "start_again"} < set(lacking(able))
+    assert "reroute" not in lacking(able)

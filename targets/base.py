@@ -167,6 +167,13 @@ CONTRACT = sorted(
     {*Target.__annotations__, *(name for name in vars(Target) if not name.startswith("_"))}
 )
 """What an adapter must have."""
+ONLY_WITH = {
+    "pass_time": Capability.PASS_TIME,
+    "kill": Capability.RESTARTS,
+    "start_again": Capability.RESTARTS,
+    "reroute": Capability.REROUTES,
+}
+"""What it must have only if it says that it can do so."""
 
 
 def load(name: str) -> Target:
@@ -189,11 +196,18 @@ def load(name: str) -> Target:
             f"the target {name!r} cannot be loaded ({type(error).__name__}: {error}); "
             "give module:Class of an adapter that can be imported from here"
         ) from error
-    if lacks := [part for part in CONTRACT if not hasattr(made, part)]:
+    if lacks := lacking(made):
         raise Unavailable(
             f"the target {name!r} is no adapter: it has no {', '.join(lacks)}; see targets/base.py"
         )
     return made
+
+
+def lacking(made: Target) -> list[str]:
+    """The parts of the contract that an adapter has not."""
+    parts = [part for part in CONTRACT if not hasattr(made, part)]
+    can = getattr(made, "capabilities", frozenset())
+    return [part for part in parts if ONLY_WITH.get(part) in can or part not in ONLY_WITH]
 
 
 def names() -> list[str]:
