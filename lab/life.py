@@ -316,6 +316,14 @@ class Life:
         )
         return tuple(found)
 
+    async def _is_on_its_way_home(self) -> bool:
+        """Whether the queue still has something to tell a sender who can be told."""
+        if self.scenario.told is None or self.scenario.mail.home is not Home.LISTENS:
+            return False
+        home = "@" + self._placed.placement.home
+        held = await self._subject.held()
+        return any(name.lower().endswith(home) for names in held.values() for name in names)
+
     async def _grow_old(self) -> None:
         """Wait until the mail is given up: not before its time, however long the others take."""
         if Capability.PASS_TIME in self._subject.target.capabilities:
@@ -348,7 +356,7 @@ class Life:
                 await self._until(lambda words: not in_silence(self._events()))
             waiting = await self._waiting()
             self._saw(Queued(self._now(), waiting))
-            if not self._left(waiting):
+            if not self._left(waiting) and not await self._is_on_its_way_home():
                 return  # else the agent is still tidying up, or has made more of it than there was
 
     def _left(self, waiting: tuple[str, ...]) -> bool:

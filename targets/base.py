@@ -206,7 +206,7 @@ def load(name: str) -> Target:
 def lacking(made: Target) -> list[str]:
     """The parts of the contract that an adapter has not."""
     parts = [part for part in CONTRACT if not hasattr(made, part)]
-    can = getattr(made, "capabilities", frozenset())
+    can: frozenset[Capability] = getattr(made, "capabilities", frozenset())
     return [part for part in parts if ONLY_WITH.get(part) in can or part not in ONLY_WITH]
 
 
