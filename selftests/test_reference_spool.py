@@ -393,6 +393,29 @@ def test_a_report_that_was_perhaps_not_said_is_said_again_once(tmp_path: Path) -
     assert (two.states(), three.states()) == ([State.DEFERRED], [])
 
 
+@pytest.mark.parametrize(("heard", "said"), [(0, 2), (4, 2), (5, 1), (6, 0)])
+def test_a_report_that_was_heard_is_not_said_again(tmp_path: Path, heard: int, said: int) -> None:
+    """Of six reports, over two lives, the last two are in doubt."""
+
+    async def two_are_late(bench: Bench) -> None:
+        bench.agent.submit("", ["a@d.test", "b@d.test"], CONTENT)
+        await bench.rest()
+        await bench.passes(300)
+
+    async def again(bench: Bench) -> None:
+        await bench.passes(900)
+
+    lives(tmp_path, two_are_late, again)
+    journal = tmp_path / "journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]))
+    reports: list[Report] = []
+    spool = Spool(str(tmp_path), reports.append, heard)
+    spool.restore(Clock(lambda: 0.0, lambda: 0.0))
+    spool.close()
+    assert [report.recipient for report in reports] == ["a@d.test", "b@d.test"][2 - said :]
+
+
 def test_without_a_folder_nothing_is_kept() -> None:
     async def scene() -> Keeper:
         return Bench(lambda _: SENT).agent.keeper

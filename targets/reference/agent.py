@@ -45,7 +45,7 @@ class Parts:
     courier: Callable[[Config, Resolver, Policy, Contexts], Courier] = Courier
     queue: Callable[..., Queue] = Queue
     writer: Callable[[str], Writer] = Writer
-    keeper: Callable[[str, Say], Keeper] = keeper
+    keeper: Callable[[str, Say, int], Keeper] = keeper
 
 
 class Agent:
@@ -65,7 +65,7 @@ class Agent:
         resolver = parts.resolver(config.dns, config.timers.dns)
         contexts = parts.contexts(config.ca_file, config.crl_file)
         self.courier = parts.courier(config, resolver, self.policy, contexts)
-        self.keeper = parts.keeper(config.spool, say)
+        self.keeper = parts.keeper(config.spool, say, config.heard)
         self.queue = parts.queue(
             self.clock,
             self.policy,

@@ -10,14 +10,16 @@ and is kept as a whole or not at all: the last line counts only if its end is th
     ["parcel", {...}]       the state of a parcel: it replaces what was said of that parcel before
     ["say", {...}]          a report that is about to be said
     ["said", null]          all reports up to here have been said
+    ["reports", number]     how many there have been, in a journal that was written anew
 
 A message is gone when no parcel of it is left, and a parcel when nobody in it waits. What a line
 tells of belongs together: a message and its parcels; a recipient given up and the NDR about it.
 
 A line is handed to the kernel before `submit` answers and before anything follows from it. That
 outlives SIGKILL. It is not forced onto the disk (no fsync), so a power cut may lose mail. A report
-is said after the line with its fate, so that whoever heard it can rely on it. One of which nobody
-knows whether it was said is said at the next start, perhaps for the second time.
+is said after the line with its fate, so that whoever heard it can rely on it. One of which the
+journal does not know whether it was said is said at the next start, unless whoever starts the agent
+knows that it has heard so many (`heard`).
 
 A spool belongs to one process at a time, which holds a lock on it. At the start the journal is
 written anew without what is over, and so it is when nothing waits and it has grown; each time to a
@@ -60,7 +62,7 @@ class SpoolError(ValueError):
 class Spool:
     """The keeper (`queue.Keeper`) with a journal in `folder`, which is made if it is not there."""
 
-    def __init__(self, folder: str, say: Callable[[Report], None]) -> None:
+    def __init__(self, folder: str, say: Callable[[Report], None], heard: int = 0) -> None:
         """Raises SpoolError if another process has the spool, OSError if it cannot be written."""
         self._path = Path(folder) / "journal"
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +81,8 @@ class Spool:
         self._entries: list[Entry] = []
         self._deep = 0
         self._say = say
+        self._heard = heard
+        self._reports = 0
         self._unsaid: list[Report] = []
 
     def restore(self, clock: Clock) -> list[Parcel]:
@@ -105,7 +109,8 @@ class Spool:
                 waiting.append(_parcel(known[queue_id], values, clock))
             except _BAD as error:
                 raise self._damaged(f"message {queue_id} for {domain}", error) from error
-        for report in self._unsaid:
+        said = self._reports - len(self._unsaid)
+        for report in self._unsaid[max(0, self._heard - said) :]:
             self._say(report)
         self._unsaid.clear()
         self._begin(waiting)
@@ -133,6 +138,7 @@ class Spool:
         """Say this when the line is written."""
         with self.together():
             self._unsaid.append(report)
+            self._reports += 1
             self._write(["say", asdict(report)])
 
     def moved(self, clock: Clock) -> None:
@@ -193,7 +199,7 @@ class Spool:
         messages = {parcel.message.queue_id: parcel.message for parcel in parcels}
         file = os.open(fresh, _APPEND | os.O_TRUNC, 0o600)
         try:
-            size = _put(file, [["clock", self._offset]])
+            size = _put(file, [["clock", self._offset], ["reports", self._reports]])
             for message in messages.values():
                 size += _put(file, [["message", _of_message(message)]])
             for parcel in parcels:
@@ -219,7 +225,10 @@ class Spool:
                     elif kind == "message":
                         messages[values["id"]] = values
                     elif kind == "say":
+                        self._reports += 1
                         self._unsaid.append(_report(values))
+                    elif kind == "reports":
+                        self._reports = int(values)
                     elif kind == "said":
                         self._unsaid.clear()
                     elif values["waiting"]:
@@ -237,9 +246,9 @@ class Spool:
         )
 
 
-def keeper(folder: str, say: Callable[[Report], None]) -> Keeper:
+def keeper(folder: str, say: Callable[[Report], None], heard: int) -> Keeper:
     """The keeper for a spool folder; where none is given the queue is in memory only."""
-    return Spool(folder, say) if folder else Forgetful(say)
+    return Spool(folder, say, heard) if folder else Forgetful(say)
 
 
 def _put(file: int, entries: Sequence[Entry]) -> int:
