@@ -360,12 +360,18 @@ def test_a_spool_belongs_to_one_process(tmp_path: Path) -> None:
 
 
 def test_a_journal_in_which_nothing_waits_does_not_grow_for_ever(tmp_path: Path) -> None:
+    kept: list[bool] = []
+
     async def much(bench: Bench) -> None:
+        spool = bench.agent.keeper
+        assert isinstance(spool, Spool)
+        spool._say = lambda report: kept.append(b'"say"' in (tmp_path / "journal").read_bytes())
         for _ in range(4):
             bench.agent.submit("", [RECIPIENT], b"x" * (MOST_IDLE // 3))
             await bench.rest()
 
     lives(tmp_path, much, answer=SENT)
+    assert kept == [True] * 4  # not before the reports have been said
     assert (tmp_path / "journal").stat().st_size < MOST_IDLE
 
 
