@@ -258,6 +258,7 @@ def test_killed_in_full_flow_it_loses_nothing(tmp_path: Path, seed: int) -> None
                 seen |= delivered(adapter, next(reports))
             adapter.kill()
             adapter.start_again()
+            adapter.retry(*(waiting.queue_id for waiting in adapter.queue()))
             while not names <= seen:
                 seen |= delivered(adapter, next(reports))
         came = [mail.partition(b"\r\n")[0] for mail in server.mails]

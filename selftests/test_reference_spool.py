@@ -164,6 +164,7 @@ class World:
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.ndrs: list[str] = []
+        self.reports: list[Report] = []
         self.busy = True
 
 
@@ -227,7 +228,7 @@ def live(folder: Path, agent: type[Agent], world: World, submits: bool) -> tuple
         assert isinstance(old, Spool)
         old.close()
         config = replace(bench.agent.config, spool=str(folder))
-        subject = agent(config, lambda _: None, Clock(lambda: 0.0, lambda: 0.0))
+        subject = agent(config, world.reports.append, Clock(lambda: 0.0, lambda: 0.0))
         spools.append(subject.keeper)
         if submits:
             subject.submit(SENDER, RECIPIENTS, CONTENT)
@@ -247,7 +248,7 @@ def live(folder: Path, agent: type[Agent], world: World, submits: bool) -> tuple
     return killed, spools[0].lines
 
 
-LINES = 11
+LINES = 16
 """Lines that an undisturbed life writes."""
 
 
@@ -271,6 +272,8 @@ def test_killed_at_any_moment_it_loses_nothing(tmp_path: Path, moment: int, befo
     wanted = ["late@e.test", "later@d.test", "sent@d.test"] if accepted else []
     assert sorted(set(world.taken)) == wanted
     assert set(world.ndrs) == ({"gone@d.test"} if accepted else set())
+    ends = {report.recipient for report in world.reports if report.state is not State.DEFERRED}
+    assert ends == ({*RECIPIENTS, SENDER} if accepted else set())
     doubles = len(world.taken) + len(world.ndrs) - len(wanted) - accepted
     assert doubles <= (1 if before else 0), (had, world.taken, world.ndrs)
 
@@ -287,7 +290,9 @@ def test_what_is_said_has_been_written(tmp_path: Path) -> None:
             ndrs = [values["id"] for kind, values in last if kind == "message"]
             seen.append((report.state, [] in waiting, len(ndrs)))
 
-        bench.agent._say = say
+        spool = bench.agent.keeper
+        assert isinstance(spool, Spool)
+        spool._say = say
         await submits(bench)
         bench.agent.submit(SENDER, ["v@e.test"], CONTENT)
         bench.answer = lambda _: UNKNOWN
@@ -347,20 +352,26 @@ def test_a_damaged_spool_is_named_in_a_sentence(tmp_path: Path, line: bytes, whe
 
 
 def test_a_spool_belongs_to_one_process(tmp_path: Path) -> None:
-    spool = Spool(str(tmp_path))
+    spool = Spool(str(tmp_path), print)
     with pytest.raises(SpoolError, match="is in use by another process; stop that one"):
-        Spool(str(tmp_path))
+        Spool(str(tmp_path), print)
     spool.close()
-    Spool(str(tmp_path)).close()
+    Spool(str(tmp_path), print).close()
 
 
 def test_a_journal_in_which_nothing_waits_does_not_grow_for_ever(tmp_path: Path) -> None:
+    kept: list[bool] = []
+
     async def much(bench: Bench) -> None:
+        spool = bench.agent.keeper
+        assert isinstance(spool, Spool)
+        spool._say = lambda report: kept.append(b'"say"' in (tmp_path / "journal").read_bytes())
         for _ in range(4):
             bench.agent.submit("", [RECIPIENT], b"x" * (MOST_IDLE // 3))
             await bench.rest()
 
     lives(tmp_path, much, answer=SENT)
+    assert kept == [True] * 4  # not before the reports have been said
     assert (tmp_path / "journal").stat().st_size < MOST_IDLE
 
 
@@ -376,6 +387,39 @@ def test_the_journal_is_written_anew_at_the_start(tmp_path: Path) -> None:
     journal = (tmp_path / "journal").read_text()
     assert base64.b64encode(b"kept").decode() in journal
     assert base64.b64encode(b"over").decode() not in journal
+
+
+def test_a_report_that_was_perhaps_not_said_is_said_again_once(tmp_path: Path) -> None:
+    lives(tmp_path, submits)
+    journal = tmp_path / "journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    assert lines[-1] == b'[["said",null]]\n'
+    journal.write_bytes(b"".join(lines[:-1]))
+    two, three = lives(tmp_path, nothing, nothing)
+    assert (two.states(), three.states()) == ([State.DEFERRED], [])
+
+
+@pytest.mark.parametrize(("heard", "said"), [(0, 2), (4, 2), (5, 1), (6, 0)])
+def test_a_report_that_was_heard_is_not_said_again(tmp_path: Path, heard: int, said: int) -> None:
+    """Of six reports, over two lives, the last two are in doubt."""
+
+    async def two_are_late(bench: Bench) -> None:
+        bench.agent.submit("", ["a@d.test", "b@d.test"], CONTENT)
+        await bench.rest()
+        await bench.passes(300)
+
+    async def again(bench: Bench) -> None:
+        await bench.passes(900)
+
+    lives(tmp_path, two_are_late, again)
+    journal = tmp_path / "journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]))
+    reports: list[Report] = []
+    spool = Spool(str(tmp_path), reports.append, heard)
+    spool.restore(Clock(lambda: 0.0, lambda: 0.0))
+    spool.close()
+    assert [report.recipient for report in reports] == ["a@d.test", "b@d.test"][2 - said :]
 
 
 def test_without_a_folder_nothing_is_kept() -> None:

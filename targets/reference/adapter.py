@@ -52,6 +52,7 @@ class Adapter:
         self._room: Room | None = None
         self._config: Config | None = None
         self._killed = False
+        self._heard = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -141,7 +142,7 @@ class Adapter:
             raise AgentDied("the reference agent has not been killed")
         with self._lock:
             self._killed, self._dead = False, ""
-        self._launch(self._room, self._config)
+        self._launch(self._room, replace(self._config, heard=self._heard))
 
     def reroute(self, routes: Sequence[Route]) -> None:
         """Give the agent other routes."""
@@ -209,6 +210,7 @@ class Adapter:
         if not isinstance(said, dict):
             self._last_words = line.decode("utf-8", "replace").strip() or self._last_words
         elif "report" in said:
+            self._heard += 1
             self._reports.put(_report(said["report"]))
         else:
             self._answered(said)

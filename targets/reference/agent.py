@@ -45,7 +45,7 @@ class Parts:
     courier: Callable[[Config, Resolver, Policy, Contexts], Courier] = Courier
     queue: Callable[..., Queue] = Queue
     writer: Callable[[str], Writer] = Writer
-    keeper: Callable[[str], Keeper] = keeper
+    keeper: Callable[[str, Say, int], Keeper] = keeper
 
 
 class Agent:
@@ -62,11 +62,10 @@ class Agent:
         self.policy = parts.policy()
         self.dialect = parts.dialect()
         self.writer = parts.writer(config.name)
-        self._say = say
         resolver = parts.resolver(config.dns, config.timers.dns)
         contexts = parts.contexts(config.ca_file, config.crl_file)
         self.courier = parts.courier(config, resolver, self.policy, contexts)
-        self.keeper = parts.keeper(config.spool)
+        self.keeper = parts.keeper(config.spool, say, config.heard)
         self.queue = parts.queue(
             self.clock,
             self.policy,
@@ -130,7 +129,7 @@ class Agent:
     def told(self, message: Message, fates: Sequence[Fate]) -> None:
         """Report what became of recipients, and return what is lost."""
         for fate in fates:
-            self.keeper.afterwards(partial(self._say, self.report(message, fate)))
+            self.keeper.report(self.report(message, fate))
         lost = [
             self._lost(fate, fate.outcome)
             for fate in fates

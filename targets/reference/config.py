@@ -31,6 +31,8 @@ class Config:
     """Revocation lists of every authority that may be trusted; empty: none are looked at."""
     spool: str = ""
     """Folder in which the queue outlives the process; empty: it is in memory only."""
+    heard: int = 0
+    """How many reports of earlier processes on that spool have been heard for certain."""
 
     @property
     def lifetime(self) -> float:
@@ -69,6 +71,7 @@ def from_json(values: Mapping[str, Any]) -> Config:
         name=values["name"],
         crl_file=str(values["crl_file"]),
         spool=str(values["spool"]),
+        heard=int(values["heard"]),
     )
 
 

@@ -27,7 +27,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from model.report import State
+from model.report import Report, State
 from model.wishes import Wishes
 from targets.base import InQueue
 from targets.reference.clock import Clock
@@ -123,8 +123,8 @@ class Keeper(Protocol):
     def together(self) -> AbstractContextManager[None]:
         """All that is written in its context is kept as one, or not at all."""
 
-    def afterwards(self, act: Callable[[], None]) -> None:
-        """Do this when all that belongs together has been written: now, if nothing is pending."""
+    def report(self, report: Report) -> None:
+        """Say this when all that belongs together has been written, and at least once."""
 
     def took(self, message: Message, parcels: Sequence[Parcel]) -> None:
         """A message has been taken on."""
@@ -139,16 +139,23 @@ class Keeper(Protocol):
         """Set the clock as an earlier process left it; the parcels that it left."""
 
 
+def _deaf(report: Report) -> None:
+    """For a queue of which nobody wants to hear."""
+
+
 class Forgetful:
-    """A keeper that keeps nothing: the queue ends with the process."""
+    """A keeper that keeps nothing: the queue ends with the process. Reports go to `say`."""
+
+    def __init__(self, say: Callable[[Report], None] = _deaf) -> None:
+        self._say = say
 
     def together(self) -> AbstractContextManager[None]:
         """Nothing is written."""
         return nullcontext()
 
-    def afterwards(self, act: Callable[[], None]) -> None:
-        """At once."""
-        act()
+    def report(self, report: Report) -> None:
+        """Say it at once."""
+        self._say(report)
 
     def took(self, message: Message, parcels: Sequence[Parcel]) -> None:
         """Nor here."""

@@ -8,14 +8,18 @@ and is kept as a whole or not at all: the last line counts only if its end is th
     ["clock", seconds]      how far the clock has been moved ahead, in all
     ["message", {...}]      a message taken on
     ["parcel", {...}]       the state of a parcel: it replaces what was said of that parcel before
+    ["say", {...}]          a report that is about to be said
+    ["said", null]          all reports up to here have been said
+    ["reports", number]     how many there have been, in a journal that was written anew
 
 A message is gone when no parcel of it is left, and a parcel when nobody in it waits. What a line
 tells of belongs together: a message and its parcels; a recipient given up and the NDR about it.
 
 A line is handed to the kernel before `submit` answers and before anything follows from it. That
-outlives SIGKILL. It is not forced onto the disk (no fsync), so a power cut may lose mail. What is
-said of a fate is said after its line: whoever has heard of it can rely on it. Killed in between, the
-agent never says it; the mail and its NDR are safe all the same.
+outlives SIGKILL. It is not forced onto the disk (no fsync), so a power cut may lose mail. A report
+is said after the line with its fate, so that whoever heard it can rely on it. One of which the
+journal does not know whether it was said is said at the next start, unless whoever starts the agent
+knows that it has heard so many (`heard`).
 
 A spool belongs to one process at a time, which holds a lock on it. At the start the journal is
 written anew without what is over, and so it is when nothing waits and it has grown; each time to a
@@ -28,10 +32,12 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from model.report import Report, Source, State
 from model.wishes import Wishes
 from targets.reference.clock import Clock
 from targets.reference.outcome import Failure, Kind, Reply, Sent, Server, Stage
@@ -56,7 +62,7 @@ class SpoolError(ValueError):
 class Spool:
     """The keeper (`queue.Keeper`) with a journal in `folder`, which is made if it is not there."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, say: Callable[[Report], None], heard: int = 0) -> None:
         """Raises SpoolError if another process has the spool, OSError if it cannot be written."""
         self._path = Path(folder) / "journal"
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +80,10 @@ class Spool:
         self._offset = 0.0
         self._entries: list[Entry] = []
         self._deep = 0
-        self._later: list[Callable[[], None]] = []
+        self._say = say
+        self._heard = heard
+        self._reports = 0
+        self._unsaid: list[Report] = []
 
     def restore(self, clock: Clock) -> list[Parcel]:
         """Set the clock as it was, and give back what waits. Raises SpoolError if it is damaged.
@@ -100,6 +109,10 @@ class Spool:
                 waiting.append(_parcel(known[queue_id], values, clock))
             except _BAD as error:
                 raise self._damaged(f"message {queue_id} for {domain}", error) from error
+        said = self._reports - len(self._unsaid)
+        for report in self._unsaid[max(0, self._heard - said) :]:
+            self._say(report)
+        self._unsaid.clear()
         self._begin(waiting)
         return waiting
 
@@ -121,10 +134,12 @@ class Spool:
             if not self._deep:
                 self._end()
 
-    def afterwards(self, act: Callable[[], None]) -> None:
-        """Do this when the line is written."""
+    def report(self, report: Report) -> None:
+        """Say this when the line is written."""
         with self.together():
-            self._later.append(act)
+            self._unsaid.append(report)
+            self._reports += 1
+            self._write(["say", asdict(report)])
 
     def moved(self, clock: Clock) -> None:
         """The clock has been moved ahead."""
@@ -154,12 +169,17 @@ class Spool:
             self._entries.append(entry)
 
     def _end(self) -> None:
-        later, self._later = self._later, []
         try:
             self._flush()
         finally:
-            for act in later:
-                act()
+            self._say_all()
+
+    def _say_all(self) -> None:
+        unsaid, self._unsaid = self._unsaid, []
+        for report in unsaid:
+            self._say(report)
+        if unsaid:
+            self._write(["said", None])
 
     def _flush(self) -> None:
         entries, self._entries = self._entries, []
@@ -170,7 +190,7 @@ class Spool:
         except OSError:
             os.ftruncate(self._file, self._size)  # no half line must stand before the next one
             raise
-        if not self._open and self._size > MOST_IDLE:
+        if not (self._open or self._unsaid) and self._size > MOST_IDLE:
             self._begin(())
 
     def _begin(self, parcels: Sequence[Parcel]) -> None:
@@ -179,7 +199,7 @@ class Spool:
         messages = {parcel.message.queue_id: parcel.message for parcel in parcels}
         file = os.open(fresh, _APPEND | os.O_TRUNC, 0o600)
         try:
-            size = _put(file, [["clock", self._offset]])
+            size = _put(file, [["clock", self._offset], ["reports", self._reports]])
             for message in messages.values():
                 size += _put(file, [["message", _of_message(message)]])
             for parcel in parcels:
@@ -204,6 +224,13 @@ class Spool:
                         self._offset = float(values)
                     elif kind == "message":
                         messages[values["id"]] = values
+                    elif kind == "say":
+                        self._reports += 1
+                        self._unsaid.append(_report(values))
+                    elif kind == "reports":
+                        self._reports = int(values)
+                    elif kind == "said":
+                        self._unsaid.clear()
                     elif values["waiting"]:
                         parcels[values["id"], values["domain"]] = values
                     else:
@@ -219,9 +246,9 @@ class Spool:
         )
 
 
-def keeper(folder: str) -> Keeper:
+def keeper(folder: str, say: Callable[[Report], None], heard: int) -> Keeper:
     """The keeper for a spool folder; where none is given the queue is in memory only."""
-    return Spool(folder) if folder else Forgetful()
+    return Spool(folder, say, heard) if folder else Forgetful(say)
 
 
 def _put(file: int, entries: Sequence[Entry]) -> int:
@@ -319,6 +346,10 @@ def _of_sent(sent: Sent) -> list[Any]:
 def _sent(values: Sequence[Any]) -> Sent:
     server, reply, told = values
     return Sent(Server(*server), Reply(*reply), told)
+
+
+def _report(values: Values) -> Report:
+    return Report(**{**values, "state": State(values["state"]), "source": Source(values["source"])})
 
 
 def _of_server(server: Server) -> list[Any]:
