@@ -130,9 +130,13 @@ class Inside:
         envelope = Envelope("s@home.test", (recipient,), content, wishes or Wishes())
         return self.agent.submit(envelope)
 
+    def one(self) -> Report:
+        """The next report, as soon as it is there."""
+        return self._news.get(timeout=PATIENCE)
+
     def told(self, wanted: int, quiet: float = QUIET) -> list[str]:
         """So many reports, waiting for them, and whatever follows: `recipient state`."""
-        reports = [self._news.get(timeout=PATIENCE) for _ in range(wanted)]
+        reports = [self.one() for _ in range(wanted)]
         try:
             while True:
                 reports.append(self._news.get(timeout=quiet))
