@@ -118,7 +118,9 @@ class Inside:
         self.agent.start(self.room, timers, self.routes)
         self.seen: dict[str, Any] = {}
         self._news: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        threading.Thread(target=self._follow, daemon=True).start()
+        self.follower = threading.Thread(target=self._follow, daemon=True)
+        """Ends with the agent's reports."""
+        self.follower.start()
 
     def _follow(self) -> None:
         for report in self.agent.reports():

@@ -210,6 +210,27 @@ live.close()
 
 
 @pytest.mark.parametrize("name", AGENTS)
+def test_the_reports_end_even_of_an_agent_that_is_not_started_again(name: str) -> None:
+    """They go on while it is dead, and end when it is stopped."""
+    seen = witnessed(
+        name,
+        """
+live = Inside()
+live.agent.kill()
+live.follower.join(QUIET)
+live.seen["going on"] = live.follower.is_alive()
+live.agent.stop()
+live.follower.join(PATIENCE)
+live.seen["in the end"] = live.follower.is_alive()
+live.close()
+""",
+        Capability.RESTARTS,
+    )
+    assert seen["going on"]
+    assert not seen["in the end"]
+
+
+@pytest.mark.parametrize("name", AGENTS)
 def test_takes_changed_routes(name: str) -> None:
     """Mail that waits goes the new way at its next attempt, mail that comes at once."""
     seen = witnessed(

@@ -274,6 +274,9 @@ class Adapter:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if self._killed:
+            os.write(self._pipe, _END)  # nobody has said so yet
+            self._killed = False
         for thread in filter(None, (self._listener, self._reader)):
             thread.join(STOP_TIMEOUT)
 

@@ -272,6 +272,9 @@ class Adapter:
             self._master.wait()
         if self._reader is not None:
             self._reader.join(STOP_TIMEOUT)
+        if self._killed:
+            self._reports.put(None)  # nobody has said so yet
+            self._killed = False
 
     def _watch(self) -> None:
         """The reports end with `master`: its children may live on for a while, and hold the log."""
