@@ -118,7 +118,9 @@ class Inside:
         self.agent.start(self.room, timers, self.routes)
         self.seen: dict[str, Any] = {}
         self._news: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        threading.Thread(target=self._follow, daemon=True).start()
+        self.follower = threading.Thread(target=self._follow, daemon=True)
+        """Ends with the agent's reports."""
+        self.follower.start()
 
     def _follow(self) -> None:
         for report in self.agent.reports():
@@ -130,9 +132,13 @@ class Inside:
         envelope = Envelope("s@home.test", (recipient,), content, wishes or Wishes())
         return self.agent.submit(envelope)
 
+    def one(self) -> Report:
+        """The next report, as soon as it is there."""
+        return self._news.get(timeout=PATIENCE)
+
     def told(self, wanted: int, quiet: float = QUIET) -> list[str]:
         """So many reports, waiting for them, and whatever follows: `recipient state`."""
-        reports = [self._news.get(timeout=PATIENCE) for _ in range(wanted)]
+        reports = [self.one() for _ in range(wanted)]
         try:
             while True:
                 reports.append(self._news.get(timeout=quiet))

@@ -71,6 +71,31 @@ live.close()
 
 
 @pytest.mark.parametrize("name", AGENTS)
+def test_time_passes_on_the_heels_of_a_report(name: str) -> None:
+    """While the agent is still busy with what it has just reported, and makes a notice of it."""
+    seen = witnessed(
+        name,
+        """
+live = Inside(moves=True)
+live.submit("u@closed.test")
+live.one()
+live.agent.pass_time(48 * HOUR - 300)
+live.one()
+live.agent.pass_time(HOUR + 600)
+live.seen["told"] = live.told(4)
+live.seen["notices"] = live.host.got
+live.seen["waiting"] = live.waiting()
+live.close()
+""",
+        Capability.PASS_TIME,
+    )
+    assert sorted(seen["told"]) == sorted([*TRIED, "u@closed.test expired", *NOTICED, *NOTICED])
+    assert "Action: delayed" in seen["notices"][0]
+    assert "Action: failed" in seen["notices"][1]
+    assert seen["waiting"] == []
+
+
+@pytest.mark.parametrize("name", AGENTS)
 def test_sessions_do_not_notice_that_time_passes(name: str) -> None:
     """A host that hangs is given up after as many true seconds as ever, and the mail waits on."""
     seen = witnessed(
@@ -182,6 +207,27 @@ live.close()
     assert seen["waiting"] == [["u@closed.test"]]
     assert seen["then"] == ["u@closed.test delivered"]
     assert seen["got there"] == 1
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_the_reports_end_even_of_an_agent_that_is_not_started_again(name: str) -> None:
+    """They go on while it is dead, and end when it is stopped."""
+    seen = witnessed(
+        name,
+        """
+live = Inside()
+live.agent.kill()
+live.follower.join(QUIET)
+live.seen["going on"] = live.follower.is_alive()
+live.agent.stop()
+live.follower.join(PATIENCE)
+live.seen["in the end"] = live.follower.is_alive()
+live.close()
+""",
+        Capability.RESTARTS,
+    )
+    assert seen["going on"]
+    assert not seen["in the end"]
 
 
 @pytest.mark.parametrize("name", AGENTS)

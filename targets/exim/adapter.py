@@ -22,11 +22,13 @@ import fcntl
 import os
 import queue
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -47,6 +49,9 @@ CONFIGURATION = Path("/etc/exim4/exim4.conf")
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
 COMMAND_TIMEOUT = 60.0
+PUT_BACK_TIMEOUT = 5.0
+LOOK_AGAIN = 0.02
+"""Seconds between two looks at a lock, which nobody tells the end of within a time."""
 AT_ONCE = 8
 """Messages that are delivered at the same time when many are tried again."""
 _EXIM = "/usr/sbin/exim4"
@@ -83,7 +88,7 @@ class Adapter:
         self.capabilities = _CAPABILITIES | ({Capability.PASS_TIME} if _library() else set())
         self._room: Room | None = None
         self._clock: faketime.Clock | None = None
-        self._beginning = threading.Lock()
+        self._tried: set[str] = set()
         self._killed = False
         self._argv: list[str] = []
         self._pipe = -1
@@ -195,57 +200,54 @@ class Adapter:
         """
         for queue_id in queue_ids:
             self._unlocked(queue_id)
+            self._tried.discard(queue_id)
         for some in filter(None, (queue_ids[n::AT_ONCE] for n in range(AT_ONCE))):
             self._begin("-M", *some)  # one after the other
 
     def _begin(self, *words: str) -> None:
-        """Start a command of Exim's and do not wait for it; none any more once Exim is killed."""
-        with self._beginning:
-            if self._killed:
-                return
-            self._attempts.append(
-                subprocess.Popen(
-                    [_EXIM, *words],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    env=self._environment(),
-                    start_new_session=True,
-                )
+        """Start a command of Exim's, and do not wait for it."""
+        self._attempts.append(
+            subprocess.Popen(
+                [_EXIM, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=self._environment(),
+                start_new_session=True,
             )
+        )
 
     def pass_time(self, seconds: float) -> None:
         """Move the clock, and begin queue runs.
 
-        A queue run passes over a message that is locked. If it is for the attempt that has just
-        failed, it may be due already: it has a queue run of its own when it is unlocked.
+        First what has been tried is put back, which takes a moment after the log has told of it:
+        Exim reckons the next time and makes notices then. A delivery that is under way goes on.
         """
         if self._clock is None:
             raise Unavailable(
                 "Exim's clock cannot be moved: it was not started with Timers.moves, "
                 "or libfaketime is not on this machine"
             )
-        self._clock.advance(seconds)
         queue_ids = sorted(path.name[:-2] for path in (self._spool / "input").glob("*-D"))
-        for queue_id in queue_ids:
-            if self._is_locked(queue_id):
-                threading.Thread(target=self._run_later, args=(queue_id,), daemon=True).start()
+        self._put_back([one for one in queue_ids if one in self._tried])
+        self._tried.clear()
+        self._clock.advance(seconds)
         size = -(-len(queue_ids) // AT_ONCE)
         for some in (queue_ids[n * size : (n + 1) * size] for n in range(AT_ONCE)):
             if some:
                 self._begin("-q", some[0], some[-1])
 
-    def _run_later(self, queue_id: str) -> None:
-        """A thread: a queue run over one message, when it is unlocked."""
-        self._unlocked(queue_id)
-        self._begin("-q", queue_id, queue_id)
+    def _put_back(self, queue_ids: Sequence[str]) -> None:
+        """Wait until no process is at work on any of the messages, but not for long."""
+        deadline = time.monotonic() + PUT_BACK_TIMEOUT
+        while any(map(self._is_locked, queue_ids)) and time.monotonic() < deadline:
+            select.select([], [], [], LOOK_AGAIN)
 
     def kill(self) -> None:
         """Kill the daemon and all deliveries; the log that they have written will be read."""
         assert self._daemon is not None
         assert self._listener is not None
-        with self._beginning:
-            self._killed = True
+        self._killed = True
         processes.kill(_is_ours)
         self._listener.join()
         for process in self._attempts:
@@ -272,6 +274,9 @@ class Adapter:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if self._killed:
+            os.write(self._pipe, _END)  # nobody has said so yet
+            self._killed = False
         for thread in filter(None, (self._listener, self._reader)):
             thread.join(STOP_TIMEOUT)
 
@@ -325,6 +330,7 @@ class Adapter:
                     self._running = True
                     self._up.set()
                 for report in maillog.read(line):
+                    self._tried.add(report.queue_id)
                     self._reports.put(report)
         self._reports.put(None)
         self._up.set()

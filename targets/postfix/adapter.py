@@ -64,6 +64,7 @@ _DIRECTORIES = {
     "public": 0o710,
 }
 _QUEUED_AS = re.compile(r"queued as (\w+)")
+_ACTIVE = re.compile(r"/qmgr\[\d+\]: (\w+): from=.*\(queue active\)$")
 _LAST_WORDS = re.compile(r"(?:fatal|panic|error): .*")
 
 
@@ -91,6 +92,7 @@ class Adapter:
         self._room: Room | None = None
         self._clock: faketime.Clock | None = None
         self._log = Maillog()
+        self._tried: set[str] = set()
         self._killed = False
         self._master: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
@@ -204,18 +206,19 @@ class Adapter:
     def pass_time(self, seconds: float) -> None:
         """Move the clock, and have the deferred queue scanned.
 
-        Once more, when what is under delivery now has been put back: if it was put off just
-        before the clock moved, it may be due already.
+        First what has been tried is put back, which takes a moment after the log has told of it:
+        the queue manager has notices made then, and would take a clock that moves in the middle
+        for a bounce daemon that does not answer. A delivery that is under way goes on.
         """
         if self._clock is None:
             raise Unavailable(
                 "Postfix's clock cannot be moved: it was not started with Timers.moves, "
                 "or libfaketime is not on this machine"
             )
+        active = os.listdir(self._conf.parent / "spool/active")
+        self._put_back([one for one in active if one in self._tried])
         self._clock.advance(seconds)
         self._scan()
-        if active := os.listdir(self._conf.parent / "spool/active"):
-            threading.Thread(target=self._scan_later, args=(active,), daemon=True).start()
 
     def _scan(self) -> None:
         """Have the deferred queue scanned; the queue manager need not be up to be told.
@@ -229,12 +232,6 @@ class Adapter:
                 trigger.sendall(b"D")
             except OSError as error:
                 raise AgentDied(f"Postfix's queue manager cannot be told: {error}") from error
-
-    def _scan_later(self, active: Sequence[str]) -> None:
-        """A thread: a scan when these messages have been put back."""
-        self._put_back(active)
-        with contextlib.suppress(AgentDied):  # it was killed meanwhile
-            self._scan()
 
     def kill(self) -> None:
         """Kill `master` and all its daemons, and read what they had logged."""
@@ -275,6 +272,9 @@ class Adapter:
             self._master.wait()
         if self._reader is not None:
             self._reader.join(STOP_TIMEOUT)
+        if self._killed:
+            self._reports.put(None)  # nobody has said so yet
+            self._killed = False
 
     def _watch(self) -> None:
         """The reports end with `master`: its children may live on for a while, and hold the log."""
@@ -308,7 +308,10 @@ class Adapter:
                 if " daemon started " in line:
                     self._running = True
                     self._up.set()
+                if active := _ACTIVE.search(line):
+                    self._tried.discard(active[1])
                 for report in self._log.read(line):
+                    self._tried.add(report.queue_id)
                     self._reports.put(report)
         self._end()
         self._up.set()
