@@ -70,8 +70,12 @@ class Agent:
         message = Message(
             queue_id, sender, tuple(recipients), content, self.clock.now(), self.clock.date()
         )
-        self.queue.add(message, self.lifetime)
+        self.take(message)
         return queue_id
+
+    def take(self, message: Message) -> None:
+        """Put a message that has been handed in into the queue."""
+        self.queue.add(message, self.lifetime)
 
     def retry(self, *queue_ids: str) -> None:
         """Try messages again now."""

@@ -15,7 +15,7 @@ import asyncio
 import sys
 import traceback
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -47,7 +47,8 @@ class Message:
 class Parcel:
     """What is left to do for one domain of one message; `lifetime` in seconds.
 
-    `attempted` is when the last attempt ended, `last` how it failed for each recipient.
+    `attempted` is when the last attempt ended, `last` how it failed for each recipient, `due` when,
+    by the clock, the task wakes by itself (0: an attempt is under way).
     """
 
     message: Message
@@ -57,12 +58,31 @@ class Parcel:
     attempted: datetime
     attempts: int = 0
     last: dict[str, Failure] = field(default_factory=dict)
+    due: float = 0.0
     order: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def end(self) -> float:
         """When, by the clock, its lifetime is over."""
         return self.message.arrived + self.lifetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A parcel as others may see it: `last` of the recipients that wait still, `lifetime` in seconds.
+
+    `due` is when, by the clock, the next attempt is due, or the end; 0: it is under way, or ordered.
+    Without an entry in `last` no attempt has ended yet.
+    """
+
+    message: Message
+    domain: str
+    recipients: tuple[str, ...]
+    lifetime: float
+    attempts: int
+    attempted: datetime
+    last: Mapping[str, Failure]
+    due: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +141,16 @@ class Queue:
             found[name] = (*found.get(name, ()), *parcel.waiting)
         return [InQueue(name, recipients) for name, recipients in found.items() if recipients]
 
+    def view(self) -> list[Waiting]:
+        """Every parcel in which somebody waits, in the order they came."""
+        return [_seen(parcel) for parcel in self._parcels if parcel.waiting]
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being attempted, or is about to be."""
+        now = self._clock.now()
+        return any(parcel.due <= now or parcel.order.is_set() for parcel in self._parcels)
+
     async def _live(self, parcel: Parcel) -> None:
         try:
             while parcel.waiting:
@@ -132,6 +162,7 @@ class Queue:
 
     async def _try(self, parcel: Parcel) -> None:
         parcel.order.clear()
+        parcel.due = 0.0
         parcel.attempts += 1
         recipients = tuple(parcel.waiting)
         async with self._lanes[parcel.domain]:
@@ -144,6 +175,7 @@ class Queue:
         due = now + self._policy.pause(parcel.attempts)
         # Mail that a lax policy keeps beyond its end follows the schedule, not a busy loop.
         wake = min(due, parcel.end) if parcel.end > now else due
+        parcel.due = wake
         await self._clock.wait_until(wake, parcel.order)
         if self._over(parcel):
             last = parcel.last
@@ -174,6 +206,20 @@ class Queue:
             self._listener.told(parcel.message, fates)
         except Exception:  # noqa: BLE001 - a notice that cannot be written must not stop the mail
             traceback.print_exc(file=sys.stderr)
+
+
+def _seen(parcel: Parcel) -> Waiting:
+    recipients = tuple(parcel.waiting)
+    return Waiting(
+        parcel.message,
+        parcel.domain,
+        recipients,
+        parcel.lifetime,
+        parcel.attempts,
+        parcel.attempted,
+        {r: parcel.last[r] for r in recipients if r in parcel.last},
+        0.0 if parcel.order.is_set() else parcel.due,
+    )
 
 
 def by_domain(recipients: Sequence[str]) -> dict[str, list[str]]:
