@@ -34,7 +34,6 @@ from model.timers import Timers
 from model.tls import Tls
 from targets.reference import demo, show
 from targets.reference.config import Config
-from targets.reference.intelligence import plain
 from targets.reference.loopback import LoopbackAgent, is_loopback
 from targets.reference.organization import OrganizationAgent
 from targets.reference.rules import Thresholds
@@ -91,9 +90,7 @@ def _check(arguments: argparse.Namespace) -> int:
     with _one_sentence():
         found = load(arguments.file)
     if arguments.json:
-        domains = show.domains(found, arguments.domains)
-        ways = {domain: show.way(found, domain) for domain in domains}
-        _print(json.dumps({**plain(found), "ways": ways}))
+        _print(json.dumps(show.words(found, arguments.domains)))
     else:
         _print(show.organization(found, arguments.domains))
     return 0
@@ -187,7 +184,8 @@ def _ca_file(given: str, organization: Organization) -> str:
         try:
             ssl.create_default_context(cafile=file or "/")
         except OSError as error:
-            why = error.strerror or "no certificate in it"
+            unfit = isinstance(error, ssl.SSLError)
+            why = "no certificate in it" if unfit else (error.strerror or str(error)).lower()
             raise BadCommand(
                 f"the authorities in {file or '(no file)'} cannot be used ({why}); "
                 "give a PEM file with --ca-file"

@@ -46,8 +46,8 @@ class Advice:
 ADVICE: Mapping[str, Advice] = {
     "4.312": Advice(
         Party.DNS_HOSTER,
-        "Have the zone of the smart host looked at: has the domain expired, do its name servers "
-        "answer, was a record changed a short while ago?",
+        "Have the zone of the destination server looked at: has the domain expired, do its name "
+        "servers answer, was a record changed a short while ago?",
     ),
     "4.315": Advice(
         Party.SERVER,

@@ -160,7 +160,7 @@ class Shell:
         return self.agent.submit(sender, recipients, content.encode())
 
     async def _retry(self, *names: str) -> Said:
-        waiting = {each.message.queue_id for each in self.agent.queue.view()}
+        waiting = dict.fromkeys(each.message.queue_id for each in self.agent.queue.view())
         for name in names:
             if name not in waiting:
                 raise BadCommand(f"no message {name!r} waits; `messages` lists those that do")
@@ -216,7 +216,7 @@ class Shell:
 
     async def _connectors(self) -> Said:
         found = self.agent.organization
-        return Said(show.organization(found), found)
+        return Said(show.organization(found), show.words(found))
 
     async def _mailbox(self, address: str = "") -> Said:
         boxes = self.agent.mailboxes
@@ -258,7 +258,7 @@ class Shell:
     async def _reload(self) -> Said:
         self.agent.reform(self._load())
         await self.agent.at_rest()
-        return Said(f"read again; {self._left()}", self.agent.organization)
+        return Said(f"read again; {self._left()}", show.words(self.agent.organization))
 
     async def _set_json(self, on: str) -> Said:
         if on not in ("on", "off"):

@@ -1,20 +1,17 @@
 """Mail flow intelligence as text for a terminal."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from model.connector_file import TLS_SETTINGS
 from model.connectors import EVERYTHING, DomainType, Organization, OutboundConnector
-from model.tls import Tls
 from targets.reference.intelligence import Alert, QueueReport, Quota, Traced, hours
 from targets.reference.queue import Waiting
 
 WIDTH = 20
 """Columns for the names of a report's fields."""
-TLS_WORDS = {
-    Tls.NONE: "where offered",
-    Tls.ENCRYPT: "EncryptionOnly",
-    Tls.CERTIFICATE: "CertificateValidation",
-    Tls.DOMAIN: "DomainValidation",
-}
+TLS_WORDS = {tls: word for word, tls in TLS_SETTINGS.items()}
+"""Exchange's word for each TLS setting but Tls.NONE, for which it has none."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -91,7 +88,7 @@ def organization(found: Organization, more: Iterable[str] = ()) -> str:
                 "yes" if c.enabled else "no",
                 c.type,
                 ", ".join(c.smart_hosts) or "MX",
-                " ".join(filter(None, (TLS_WORDS[c.tls], c.tls_domain))),
+                " ".join(filter(None, (TLS_WORDS.get(c.tls, "where offered"), c.tls_domain))),
                 ", ".join(_scope(c)),
             )
             for c in found.connectors
@@ -107,6 +104,35 @@ def organization(found: Organization, more: Iterable[str] = ()) -> str:
         f"DelayNotificationTimeout {hours(found.delay)}"
     )
     return f"{connectors}\n\n{accepted}\n\n{ways}\n\n{times}"
+
+
+def words(found: Organization, more: Iterable[str] = ()) -> dict[str, Any]:
+    """The same as plain values, under the names that a connector file has; times in seconds."""
+    return {
+        "transport": {
+            "MessageExpiration": found.expiration,
+            "DelayNotificationTimeout": found.delay,
+        },
+        "connector": [
+            {
+                "Name": c.name,
+                "Enabled": c.enabled,
+                "ConnectorType": c.type.value,
+                "UseMXRecord": not c.smart_hosts,
+                "SmartHosts": list(c.smart_hosts),
+                "RecipientDomains": list(c.recipient_domains),
+                "AllAcceptedDomains": c.all_accepted_domains,
+                "TlsSettings": TLS_WORDS.get(c.tls),
+                "TlsDomain": c.tls_domain or None,
+            }
+            for c in found.connectors
+        ],
+        "accepted_domain": [
+            {"DomainName": d.name, "DomainType": d.type.value, "Recipients": sorted(d.recipients)}
+            for d in found.domains
+        ],
+        "ways": {domain: way(found, domain) for domain in domains(found, more)},
+    }
 
 
 def _scope(connector: OutboundConnector) -> list[str]:
