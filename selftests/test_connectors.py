@@ -118,7 +118,7 @@ def test_the_connector_that_fits_best_is_used(wanted: str, name: str) -> None:
         connector(Name='"off"', RecipientDomains='["other.test"]', Enabled="false"),
         connector(Name='"accepted"', RecipientDomains="", AllAcceptedDomains="true"),
     ]
-    ours = domain(DomainName='"ours.test"', Recipients="")
+    ours = domain(DomainName='"ours.test"', Recipients="") + domain()
     for text in ("".join(tables), "".join(reversed(tables))):
         found = read(text + ours).connector(wanted)
         assert found is not None

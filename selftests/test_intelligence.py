@@ -18,7 +18,7 @@ from model.connector_file import parse
 from model.connectors import ConnectorType, DomainType, NotThere, Organization, OutboundConnector
 from model.events import Accepted
 from model.ndr import read_notices
-from model.report import Report
+from model.report import Report, State
 from model.scenario import AGENT
 from model.smtp import Behaviour
 from model.smtp import Stage as At
@@ -46,7 +46,7 @@ from targets.reference.intelligence import (
 from targets.reference.loopback import LoopbackAgent, is_loopback
 from targets.reference.organization import OrganizationAgent
 from targets.reference.outcome import DnsProblem, Failure, Kind, Reply, Server, Stage
-from targets.reference.queue import Message, Waiting
+from targets.reference.queue import Fate, Message, Waiting
 from targets.reference.rules import NotFixable, Rules, Thresholds
 
 HOUR = 3600.0
@@ -296,6 +296,11 @@ class Bench:
         await self.agent.at_rest()
         return name
 
+    async def turns(self) -> None:
+        """Let every task run until it waits."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
     def states(self, recipient: str) -> list[str]:
         """What was said of a recipient, each with its code."""
         return [f"{r.state} {r.code}" for r in self.reports if r.recipient == recipient]
@@ -403,6 +408,38 @@ def test_who_is_not_known_at_the_far_side_counts() -> None:
     play(other)
 
 
+def test_of_one_message_each_recipient_counts_as_it_fared() -> None:
+    """One is refused and another waits: the report tells of the one that waits."""
+
+    async def scene(bench: Bench) -> None:
+        later = Says(At.RCPT, "450 4.2.1 not now", times=1)
+        await bench.opens(PLAIN, later, Says(At.RCPT, "550 5.1.1 no such user", since=2))
+        await bench.submit("carl@contoso.test", NOBODY)
+        (quota,) = bench.agent.quotas()
+        assert (quota.refused, quota.waiting) == (1, 1)
+        (report,) = bench.agent.queue_reports()
+        assert report.code == "450 4.2.1"
+
+    play(scene)
+
+
+def test_a_refusal_that_comes_after_the_fix_does_not_count() -> None:
+    """The attempt was under way when the domain became authoritative."""
+
+    async def scene(bench: Bench) -> None:
+        agent = bench.agent
+        agent.retype("contoso.test", DomainType.AUTHORITATIVE)
+        message = Message("Q1", ANNA, (NOBODY,), CONTENT, 0.0, NOON)
+        unknown = Failure(Stage.RCPT, Kind.REPLY, SERVER, Reply(550, "5.1.1 no such user"))
+        agent.told(message, [Fate(NOBODY, State.RETURNED, unknown, NOON)])
+        assert bench.used() == 0
+        agent.retype("contoso.test", DomainType.INTERNAL_RELAY)
+        agent.told(message, [Fate(NOBODY, State.RETURNED, unknown, NOON)])
+        assert bench.used() == 1
+
+    play(scene)
+
+
 def test_waiting_mail_counts_until_fix_now_returns_it_at_once() -> None:
     """Both halves: afterwards nobody waits, nothing counts, and the next is refused at the door."""
 
@@ -415,6 +452,7 @@ def test_waiting_mail_counts_until_fix_now_returns_it_at_once() -> None:
         agent.clock.advance(12 * HOUR)
         await agent.at_rest()
         assert agent.fix_now("ours") == ("contoso.test",)
+        assert not agent.organization.named("Ours").enabled
         await agent.at_rest()
         assert bench.states(NOBODY)[-1] == "returned 550 5.4.1"
         assert bench.notices() == ["5.4.1", "5.4.1"]
@@ -534,12 +572,36 @@ def test_a_warning_comes_once_and_again_after_its_cause_had_gone() -> None:
     play(scene, replace(ORGANIZATION, connectors=(ORGANIZATION.connectors[0], theirs)))
 
 
+def test_a_warning_comes_at_its_moment_however_much_time_passes() -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.submit("carl@contoso.test")
+        await bench.agent.pass_time(3 * HOUR)
+        assert [alert.waited for alert in bench.warned] == [HOUR]
+
+    play(scene)
+
+
+def test_mail_that_is_just_being_tried_is_no_reason_for_a_warning() -> None:
+    """For a moment after Fix now it has no connector any more; it does not wait for that."""
+
+    async def scene(bench: Bench) -> None:
+        for _ in range(3):
+            await bench.submit(NOBODY)
+        await bench.agent.pass_time(2 * HOUR)
+        bench.agent.fix_now("Ours")
+        await bench.agent.at_rest()
+        assert [alert.connector for alert in bench.warned] == ["Ours"]
+
+    play(scene)
+
+
 def test_the_watch_wakes_by_itself() -> None:
     """Nobody but the clock moves: an hour goes by and nothing else happens."""
 
     async def scene(bench: Bench) -> None:
         await bench.submit("carl@contoso.test")
         await bench.agent.pass_time(50 * 60)
+        await bench.turns()
         assert not bench.warned
         bench.agent.clock.advance(10 * 60)
         await bench.heard.wait()
