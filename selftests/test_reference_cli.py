@@ -60,12 +60,12 @@ def run_argv(file: Path, port: int = NOBODY_LISTENS, *more: str) -> list[str]:
     return argv("run", "--connectors", str(file), *options, *more)
 
 
-def call(command: Sequence[str], said: bytes = b"") -> tuple[int, str, str]:
+def call(command: Sequence[str], said: bytes = b"", **variables: str) -> tuple[int, str, str]:
     """Run a command to its end: exit code, stdout, stderr."""
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env=environment(),
+        env=environment(**variables),
         input=said,
         capture_output=True,
         timeout=DEADLINE,
@@ -194,7 +194,7 @@ def test_a_wrong_command_gets_one_sentence_and_the_next_is_carried_out(flow: Pat
 
 
 def test_octets_that_are_no_text_are_no_reason_to_hang(flow: Path) -> None:
-    code, said, _ = call(run_argv(flow), b"fly \xff\xfe\nmessages")
+    code, said, _ = call(run_argv(flow), b"fly \xff\xfe\nmessages", PYTHONIOENCODING="utf-8:strict")
     assert code == MISTAKES
     assert said.endswith("message  from  to  attempts\n")
 
