@@ -15,8 +15,8 @@
     DomainType = "InternalRelay"
     Recipients = ["anna"]
 
-Rules and defaults are those of Set-OutboundConnector, Set-AcceptedDomain and Set-TransportConfig
-(codes.md section 3.1, 3.2 and 1.1). `parse` is pure: who calls it reads the file.
+Rules and defaults are those of Set-OutboundConnector, Set-AcceptedDomain and Set-TransportConfig.
+`parse` is pure: who calls it reads the file.
 """
 
 import difflib

@@ -1,7 +1,7 @@
 """Outbound connectors and accepted domains in Exchange's own words, and which mail goes where.
 
 They are values; `model/connector_file.py` reads them from TOML. What the words mean is taken from
-Set-OutboundConnector and Set-AcceptedDomain (codes.md section 3.1 and 3.2).
+the documentation of Set-OutboundConnector and Set-AcceptedDomain.
 
 Of several connectors the one whose RecipientDomains fit best is used: the domain itself, then (for an
 accepted domain) AllAcceptedDomains, then the longest `*.domain`, then `*`; of equals the first in the file.

@@ -1,6 +1,7 @@
 """`python -m targets.reference` for a person and for a script, as a process of its own."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from selftests.running import ROOT, environment
 from selftests.test_reference_adapter import IP, sink
 
 DEADLINE = 20.0
-OK, MISTAKES, USAGE = 0, 1, 2
+OK, MISTAKES, USAGE, INTERRUPTED = 0, 1, 2, 130
 NOBODY_LISTENS = 9
 """A port of loopback (RFC 863) that is closed."""
 
@@ -101,6 +102,7 @@ def talk(file: Path, port: int = NOBODY_LISTENS) -> Iterator[Talk]:
         env=environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     with process:
@@ -151,6 +153,16 @@ def test_nothing_leaves_this_machine_unless_told(flow: Path) -> None:
         assert "not on loopback; start it with --allow-network" in sent["trace"][-1]["detail"]
         assert shell.ask("queue")[0]["code"] == "451 4.3.0"
     assert shell.process.returncode == OK
+
+
+def test_it_can_be_interrupted(flow: Path) -> None:
+    """While it waits for a command; no traceback comes of it."""
+    with talk(flow) as shell:
+        shell.ask("submit anna@contoso.test carl@contoso.test")
+        shell.process.send_signal(signal.SIGINT)
+        assert shell.process.wait(DEADLINE) == INTERRUPTED
+        assert shell.process.stdout is not None
+        assert shell.process.stdout.read() == ""
 
 
 BAD_COMMANDS = [

@@ -8,7 +8,7 @@ this machine only where `--allow-network` is given, and names are asked only of 
 trying a file out must not send mail to anybody.
 
 Exit codes: 0; 1 if a command could not be carried out; 2 for what stands on the command line or in
-the file.
+the file; 130 after Ctrl-C.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from targets.reference.organization import OrganizationAgent
 from targets.reference.rules import Thresholds
 from targets.reference.shell import BadCommand, Shell, seconds
 
-MISTAKES, USAGE = 1, 2
+MISTAKES, USAGE, INTERRUPTED = 1, 2, 130
 """Exit codes."""
 HIGHEST = 65535
 """The highest port."""
@@ -104,15 +104,21 @@ def _run(arguments: argparse.Namespace) -> NoReturn:
     shell = Shell(_print, lambda: load(arguments.connectors), arguments.json)
     kind = OrganizationAgent if arguments.allow_network else LoopbackAgent
     prompt = "> " if sys.stdin.isatty() and not arguments.json else ""
+    if prompt:
+        _print("`help` lists the commands.")
 
     async def serve() -> NoReturn:
         shell.agent = kind(config, _unsaid, organization, notify=shell.warn, thresholds=thresholds)
-        async for line in _lines(prompt):
-            if not await shell.obey(line):
-                break
+        try:
+            async for line in _lines(prompt):
+                if not await shell.obey(line):
+                    break
+            code = MISTAKES if shell.mistakes else 0
+        except asyncio.CancelledError:  # Ctrl-C
+            code = INTERRUPTED
         # At once, whatever attempts are under way; see `__main__`.
         sys.stdout.flush()
-        os._exit(MISTAKES if shell.mistakes else 0)
+        os._exit(code)
 
     asyncio.run(serve())
 

@@ -1,6 +1,7 @@
 """Mail flow intelligence: what administrators are shown of the mail that waits, as pure functions.
 
-Fields and warnings are those of Exchange Online's queue reports and alerts (codes.md section 3.4).
+Fields and warnings are those of Exchange Online's queue reports and alerts (Microsoft's
+mfi-queue-alerts-and-queues.md); the trace is as public traces have it.
 Who must act and what helps follows Microsoft's page "Mail flow intelligence", code by code, in
 words of our own.
 """

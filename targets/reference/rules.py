@@ -26,7 +26,7 @@ class Thresholds:
     """When administrators are warned of what waits for a connector.
 
     `waited` in seconds, `count` in messages. Defaults and least count are Exchange Online's
-    ("Queues and queue alerts": queued for more than an hour; 2,000 messages, 200 at least).
+    (mfi-queue-alerts-and-queues.md: queued for more than an hour; 2,000 messages, 200 at least).
     Raises ValueError with one sentence for what cannot be meant.
     """
 
