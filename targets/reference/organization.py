@@ -113,7 +113,6 @@ class OrganizationAgent(Agent):
         self._lines: deque[Traced] = deque(maxlen=TRACE_KEPT)
         self._invalid: Counter[str] = Counter()
         self._changed = asyncio.Event()
-        self._told = asyncio.Event()
         self._warned: set[tuple[About, str]] = set()
         self._watcher = asyncio.create_task(self._watch())
 
@@ -213,7 +212,7 @@ class OrganizationAgent(Agent):
             self._account(message, fate)
         super().told(message, fates)
         # When this runs, the parcel's task has gone on to its pause, or is over.
-        asyncio.get_running_loop().call_soon(self._wake)
+        asyncio.get_running_loop().call_soon(self._changed.set)
 
     def _account(self, message: Message, fate: Fate) -> None:
         said = self.statement(fate.state, fate.outcome)
@@ -237,16 +236,10 @@ class OrganizationAgent(Agent):
         connector = self.organization.connector(recipient.rpartition("@")[2])
         return connector.name if connector else BY_MX
 
-    def _wake(self) -> None:
-        self._changed.set()
-        self._told.set()
-
     async def at_rest(self) -> None:
         """Return when nothing is being attempted, nor about to be."""
         await asyncio.sleep(0)  # what has just been refused is told now
-        while self.queue.busy:
-            self._told.clear()
-            await self._told.wait()
+        await self.queue.at_rest()
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass, and see to each attempt that falls due on the way.
@@ -259,7 +252,7 @@ class OrganizationAgent(Agent):
         while (now := self.clock.now()) < end:
             due = (each.due for each in self.queue.view())
             then = min(end, self._next_late(), *due)
-            self.clock.advance(max(then - now, 0.0))
+            self.advance(max(then - now, 0.0))
             await self.at_rest()
             self._warn()
 

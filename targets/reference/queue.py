@@ -48,7 +48,7 @@ class Parcel:
     """What is left to do for one domain of one message; `lifetime` in seconds.
 
     `attempted` is when the last attempt ended, `last` how it failed for each recipient, `due` when,
-    by the clock, the task wakes by itself (0: an attempt is under way).
+    by the clock, the task wakes by itself (0: it is at work).
     """
 
     message: Message
@@ -118,6 +118,7 @@ class Queue:
         self._attempt = attempt
         self._listener = listener
         self._parcels: dict[Parcel, asyncio.Task[None]] = {}
+        self._moved = asyncio.Event()
         self._lanes: dict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, AT_ONCE))
 
     def add(self, message: Message, lifetime: Callable[[str], float]) -> None:
@@ -145,11 +146,14 @@ class Queue:
         """Every parcel in which somebody waits, in the order they came."""
         return [_seen(parcel) for parcel in self._parcels if parcel.waiting]
 
-    @property
-    def busy(self) -> bool:
-        """Whether anything is being attempted, or is about to be."""
-        now = self._clock.now()
-        return any(parcel.due <= now or parcel.order.is_set() for parcel in self._parcels)
+    async def at_rest(self) -> None:
+        """Return when nothing is being attempted, nor about to be."""
+        while any(self._is_busy(parcel) for parcel in self._parcels):
+            self._moved.clear()
+            await self._moved.wait()
+
+    def _is_busy(self, parcel: Parcel) -> bool:
+        return parcel.due <= self._clock.now() or parcel.order.is_set()
 
     async def _live(self, parcel: Parcel) -> None:
         try:
@@ -159,10 +163,10 @@ class Queue:
                     await self._pause(parcel)
         finally:
             del self._parcels[parcel]
+            self._moved.set()
 
     async def _try(self, parcel: Parcel) -> None:
         parcel.order.clear()
-        parcel.due = 0.0
         parcel.attempts += 1
         recipients = tuple(parcel.waiting)
         async with self._lanes[parcel.domain]:
@@ -175,12 +179,18 @@ class Queue:
         due = now + self._policy.pause(parcel.attempts)
         # Mail that a lax policy keeps beyond its end follows the schedule, not a busy loop.
         wake = min(due, parcel.end) if parcel.end > now else due
-        parcel.due = wake
-        await self._clock.wait_until(wake, parcel.order)
+        await self._sleep(parcel, wake)
         if self._over(parcel):
             last = parcel.last
             fates = [Fate(r, State.EXPIRED, last[r], parcel.attempted) for r in parcel.waiting]
             self._settle(parcel, fates)
+
+    async def _sleep(self, parcel: Parcel, until: float) -> None:
+        """Rest until then, or until an order comes."""
+        parcel.due = until
+        self._moved.set()
+        await self._clock.wait_until(until, parcel.order)
+        parcel.due = 0.0
 
     def _over(self, parcel: Parcel) -> bool:
         age = self._clock.now() - parcel.message.arrived
