@@ -312,7 +312,8 @@ class Bench:
     def notices(self) -> list[str]:
         """The status of each NDR in Anna's mailbox."""
         mails = self.agent.mailboxes[ANNA]
-        return [notice.status for mail in mails for notice in read_notices(mail)]
+        found = [notice for mail in mails for notice in read_notices(mail)]
+        return [notice.status for notice in found if notice.action == "failed"]
 
 
 def _no_tls() -> ssl.SSLContext:
