@@ -4,6 +4,7 @@ pytest_plugins = [
     "fixtures.options",
     "fixtures.shards",
     "fixtures.listing",
+    "fixtures.connectors",
     "fixtures.outcomes",
     "fixtures.report",
     "fixtures.costs",

@@ -8,7 +8,7 @@ from model.wishes import Wishes
 from selftests.mutants.mutant import Mutant
 from selftests.mutants.where import expires, survives_a_kill, waits_for_hours
 from targets.base import Route
-from targets.reference.agent import Agent, Parts
+from targets.reference.agent import Agent, Parts, Say
 from targets.reference.clock import Clock
 from targets.reference.outcome import Failure
 from targets.reference.policy import MINUTE, Policy
@@ -251,8 +251,8 @@ class NoRelayNotice(Agent):
 # Restarts ------------------------------------------------------------------------------------
 
 
-def _nothing(folder: str) -> Keeper:
-    return Forgetful()
+def _nothing(folder: str, say: Say, heard: int) -> Keeper:
+    return Forgetful(say)
 
 
 class LosesOnRestart(Agent):
@@ -267,8 +267,8 @@ class _Deaf(Spool):
             super().changed(parcel)
 
 
-def _unwritten(folder: str) -> Keeper:
-    return _Deaf(folder) if folder else keeper(folder)
+def _unwritten(folder: str, say: Say, heard: int) -> Keeper:
+    return _Deaf(folder, say, heard) if folder else keeper(folder, say, heard)
 
 
 class DeliversAgainAfterRestart(Agent):
@@ -282,8 +282,8 @@ class _NoNull(Spool):
         return [parcel for parcel in super().restore(clock) if parcel.message.sender]
 
 
-def _without_null(folder: str) -> Keeper:
-    return _NoNull(folder) if folder else keeper(folder)
+def _without_null(folder: str, say: Say, heard: int) -> Keeper:
+    return _NoNull(folder, say, heard) if folder else keeper(folder, say, heard)
 
 
 class LosesNullSender(Agent):

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
+from targets.reference import command
 from targets.reference.agent import Agent
 from targets.reference.serve import load, raise_file_limit, serve
 
@@ -19,10 +20,17 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     server = commands.add_parser("serve", help="take orders as JSON lines on stdin")
     server.add_argument("--agent", default=DEFAULT_AGENT, help="agent class, as module:Class")
+    server.set_defaults(act=_serve)
+    command.add_to(commands)
     arguments = parser.parse_args()
     raise_file_limit()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        asyncio.run(_serve_and_end(load(arguments.agent)))
+        sys.exit(arguments.act(arguments))
+
+
+def _serve(arguments: argparse.Namespace) -> NoReturn:
+    asyncio.run(_serve_and_end(load(arguments.agent)))
+    raise AssertionError("it ends the process")
 
 
 async def _serve_and_end(agent_class: type[Agent]) -> NoReturn:

@@ -89,8 +89,12 @@ class Agent:
         queue_id = secrets.token_hex(8).upper()
         now, date = self.clock.now(), self.clock.date()
         message = Message(queue_id, sender, tuple(recipients), content, now, date, wishes)
-        self.queue.add(message, self.lifetime)
+        self.take(message)
         return queue_id
+
+    def take(self, message: Message) -> None:
+        """Put a message that has been handed in into the queue."""
+        self.queue.add(message, self.lifetime)
 
     def retry(self, *queue_ids: str) -> None:
         """Try messages again now."""

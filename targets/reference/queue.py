@@ -68,7 +68,8 @@ class Parcel:
 
     `attempted` is when the last attempt ended (by the clock: `tried`), `last` how it failed for each
     recipient; `taken` are those whom a server took in an attempt that is not over. `warned`: the
-    time for a delay notice has been.
+    time for a delay notice has been. `due` is when, by the clock, the task wakes by itself (0: it is at
+    work).
     """
 
     message: Message
@@ -78,6 +79,7 @@ class Parcel:
     attempted: datetime
     attempts: int = 0
     last: dict[str, Failure] = field(default_factory=dict)
+    due: float = 0.0
     order: asyncio.Event = field(default_factory=asyncio.Event)
     tried: float = 0.0
     taken: dict[str, Sent] = field(default_factory=dict)
@@ -92,6 +94,24 @@ class Parcel:
     def until(self) -> datetime:
         """The date of its end."""
         return self.message.date + timedelta(seconds=self.lifetime)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A parcel as others may see it: `last` of the recipients that wait still, `lifetime` in seconds.
+
+    `due` is when, by the clock, the next attempt is due, or the end; 0: it is under way, or ordered.
+    Without an entry in `last` no attempt has ended yet.
+    """
+
+    message: Message
+    domain: str
+    recipients: tuple[str, ...]
+    lifetime: float
+    attempts: int
+    attempted: datetime
+    last: Mapping[str, Failure]
+    due: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +217,7 @@ class Queue:
         self._keeper = keeper or Forgetful()
         self._parcels: dict[Parcel, asyncio.Task[None]] = {}
         self._named: dict[tuple[str, str], Parcel] = {}
+        self._moved = asyncio.Event()
         self._lanes: dict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, AT_ONCE))
 
     def add(self, message: Message, lifetime: Callable[[str], float]) -> None:
@@ -236,6 +257,19 @@ class Queue:
             found[name] = (*found.get(name, ()), *parcel.waiting)
         return [InQueue(name, recipients) for name, recipients in found.items() if recipients]
 
+    def view(self) -> list[Waiting]:
+        """Every parcel in which somebody waits, in the order they came."""
+        return [_seen(parcel) for parcel in self._parcels if parcel.waiting]
+
+    async def at_rest(self) -> None:
+        """Return when nothing is being attempted, nor about to be."""
+        while any(self._is_busy(parcel) for parcel in self._parcels):
+            self._moved.clear()
+            await self._moved.wait()
+
+    def _is_busy(self, parcel: Parcel) -> bool:
+        return parcel.due <= self._clock.now() or parcel.order.is_set()
+
     async def _live(self, parcel: Parcel) -> None:
         try:
             if parcel.taken:
@@ -249,6 +283,7 @@ class Queue:
         finally:
             del self._parcels[parcel]
             del self._named[parcel.message.queue_id, parcel.domain]
+            self._moved.set()
 
     async def _try(self, parcel: Parcel) -> None:
         parcel.order.clear()
@@ -265,9 +300,9 @@ class Queue:
         wake = min(due, parcel.end) if parcel.end > parcel.tried else due
         mark = parcel.message.arrived + self._delay
         if self._delay and not parcel.warned and mark < wake:
-            await self._clock.wait_until(mark, parcel.order)
+            await self._sleep(parcel, mark)
             self._mind_delay(parcel)
-        await self._clock.wait_until(wake, parcel.order)
+        await self._sleep(parcel, wake)
         if self._over(parcel):
             self._settle(parcel, self._waiting(parcel, State.EXPIRED))
         else:
@@ -286,6 +321,13 @@ class Queue:
         """Those who wait, with what the last attempt met; a fate for each."""
         last = parcel.last
         return [Fate(r, state, last[r], parcel.attempted) for r in parcel.waiting]
+
+    async def _sleep(self, parcel: Parcel, until: float) -> None:
+        """Rest until then, or until an order comes."""
+        parcel.due = until
+        self._moved.set()
+        await self._clock.wait_until(until, parcel.order)
+        parcel.due = 0.0
 
     def _over(self, parcel: Parcel) -> bool:
         age = self._clock.now() - parcel.message.arrived
@@ -318,6 +360,20 @@ class Queue:
                 tell()
         except Exception:  # noqa: BLE001 - a notice that cannot be written must not stop the mail
             traceback.print_exc(file=sys.stderr)
+
+
+def _seen(parcel: Parcel) -> Waiting:
+    recipients = tuple(parcel.waiting)
+    return Waiting(
+        parcel.message,
+        parcel.domain,
+        recipients,
+        parcel.lifetime,
+        parcel.attempts,
+        parcel.attempted,
+        {r: parcel.last[r] for r in recipients if r in parcel.last},
+        0.0 if parcel.order.is_set() else parcel.due,
+    )
 
 
 def by_domain(recipients: Sequence[str]) -> dict[str, list[str]]:
