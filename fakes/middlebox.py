@@ -30,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fakes.smtp import LINE_LIMIT, MailHost, Secured, Session
+from fakes.smtp import LINE_LIMIT, MailHost, Secured, Session, stop_listening
 from fakes.transaction import Transaction
 from model.events import Accepted, Closed, Connected, Did, Encrypted, Event, Heard, TlsFailed
 from model.middlebox import (
@@ -123,7 +123,7 @@ class Middlebox:
     async def close(self) -> None:
         """Stop listening and drop every connection, those to the host included."""
         if self._server is not None:
-            self._server.close()
+            stop_listening(self._server)
         crossings = tuple(self.crossings)
         for crossing in crossings:
             crossing.drop()

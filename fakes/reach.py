@@ -112,7 +112,7 @@ class Reaches:
         """Take a block away, so that somebody may listen there; nothing if there is none."""
         for one in self._sockets.pop((ip, port), ()):
             with contextlib.suppress(OSError):  # a filler whose listener has gone
-                one.shutdown(socket.SHUT_RDWR)  # see MailHost.close
+                one.shutdown(socket.SHUT_RDWR)  # see smtp.stop_listening
             one.close()
         self._codes.pop((ip, port), None)
 

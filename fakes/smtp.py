@@ -85,6 +85,17 @@ class Connection(Protocol):
         """End it because the lab ends."""
 
 
+def stop_listening(server: asyncio.Server) -> None:
+    """Close a server's listeners, so that their addresses are free at once.
+
+    Each is shut down first: a process that is being started at this moment holds a copy of it until
+    its exec, and the address would still be taken.
+    """
+    for listener in server.sockets:
+        listener.shutdown(socket.SHUT_RDWR)
+    server.close()
+
+
 @dataclass(eq=False)
 class MailHost:
     """One host of a scenario at one address.
@@ -143,15 +154,9 @@ class MailHost:
         return Session(self)
 
     async def close(self) -> None:
-        """Stop listening and drop every connection.
-
-        The listener is shut down first: a process that is being started at this moment holds a
-        copy of it until its exec, and the address would still be taken.
-        """
+        """Stop listening and drop every connection."""
         if self._server is not None:
-            for listener in self._server.sockets:
-                listener.shutdown(socket.SHUT_RDWR)
-            self._server.close()
+            stop_listening(self._server)
         for session in tuple(self.sessions):
             session.drop()
         if self._server is not None:
