@@ -290,7 +290,7 @@ SCENARIOS = around(
             rule=STRATEGY,
             hosts=(AWAY,),
             mail=Mail(messages=12),
-            course=(Mark(10 * HOUR, change=Change(hosts=(Host(),)), tries=True),),
+            course=(Mark(3.5 * HOUR, change=Change(hosts=(Host(),)), tries=True),),
             expect=Arrives(),
         ),
         Scenario(

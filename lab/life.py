@@ -169,12 +169,24 @@ class Life:
         mark = self._mark(age)
         await self.stay_quiet()
         if due:
-            await self._until(lambda words: self._moved_on(words, self._before, LOOKED_AT))
+            await self._see_attempts()
             await self.stay_quiet()  # what was said of an attempt may be said before its end
         if self._gone(self._words()) and self.scenario.mail.hears:
             await self._until(self._came_home)
         for _ in range(mark.orders if mark else 0):
             await self._order()
+
+    async def _see_attempts(self) -> None:
+        """Wait for news of everybody who waits, or until nothing at all has happened for long.
+
+        Of a message that an agent leaves alone for its host's sake it may say nothing.
+        """
+        left = self._pace.silence
+        while left > 0 and not await self._until(self._has_news, left):
+            left = self._pace.silence - (self._now() - self._events()[-1].at)
+
+    def _has_news(self, words: Words) -> bool:
+        return self._moved_on(words, self._before, LOOKED_AT)
 
     async def _change(self, change: Change) -> Route | None:
         await self._world.change(self._placed, change)

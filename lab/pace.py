@@ -29,6 +29,11 @@ class Pace:
     start: float
     short_life: float
 
+    @property
+    def silence(self) -> float:
+        """Seconds without any event of a scenario, after which no attempt is under way."""
+        return max(self.timers.dns, self.timers.connect, self.timers.reply) + 3
+
     def for_life(self, lifetime: float, retry: float, delay: float, moves: bool) -> "Pace":
         """The pace with the target's timers for a lifetime, pauses between attempts and a notice of
         delay, all in seconds; `moves`: the target's clock will be moved."""
