@@ -13,6 +13,7 @@ from catalogue.rules import (
     LAST_ERROR,
     NOT_AT_ONCE,
     NULL_SENDER,
+    ONE_QUEUE_EACH,
     PERMANENT,
     REPAIRED_IN_TIME,
     STRATEGY,
@@ -28,9 +29,9 @@ from catalogue.six import (
     WORLDS,
     ZONE,
 )
-from model.behaviours import CutAt, Reply
+from model.behaviours import CutAt, Reply, StallAt
 from model.dns import Rcode, Zone
-from model.expect import AnyOf, Arrives, Expires, Fails, Recovers, Refuses, Turns
+from model.expect import AnyOf, Arrives, Delivers, Each, Expires, Fails, Recovers, Refuses, Turns
 from model.failure import Cause, Failure
 from model.scenario import HOUR, Change, Connector, Host, Mail, Mark, Reach, Scenario
 from model.smtp import Stage
@@ -47,6 +48,7 @@ NOBODY = "550 5.1.1 No such user here"
 REJECTED = "554 5.7.1 Message rejected"
 TRANSIENT = Cause(Failure.PEER_REPLY, "transient")
 FINAL = Cause(Failure.PEER_REPLY, "permanent")
+HANGS = Fails(Cause(Failure.CLOSED_ABRUPTLY, "hang"))
 LOOP = Fails(Cause(Failure.DNS_QUERY_FAILED, "loop"))
 DEAF = Zone(("@ MX 0 .",))
 
@@ -292,6 +294,24 @@ SCENARIOS = around(
             mail=Mail(messages=12),
             course=(Mark(3.5 * HOUR, change=Change(hosts=(Host(),)), tries=True),),
             expect=Arrives(),
+        ),
+        *(
+            Scenario(
+                id=f"queue.dead-host.{name}",
+                title=f"Forty messages for a host that {words} do not hold up one for another",
+                rule=ONE_QUEUE_EACH,
+                hosts=(dead, Host("mx2")),
+                zone=Zone((*ZONE.records, "live MX 10 mx2", "mx2 A {mx2}")),
+                mail=Mail(messages=40, last="last@live"),
+                expect=Each(
+                    (*((f"user-{n}", fails) for n in range(1, 41)), ("last", Delivers("mx2")))
+                ),
+                overtakes=True,
+            )
+            for name, words, dead, fails in (
+                ("silent", "is silent", Host(reach=Reach.SILENT), TIMED_OUT),
+                ("hangs", "hangs at MAIL", Host(behaviours=(StallAt(Stage.MAIL),)), HANGS),
+            )
         ),
         Scenario(
             id="queue.hops.few",

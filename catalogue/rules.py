@@ -634,6 +634,12 @@ NOT_AT_ONCE = Rule(
 STRATEGY = Rule(
     "RFC 5321", "4.5.4.1", MUST, "retries go on, every few hours, until mail is sent or given up"
 )
+ONE_QUEUE_EACH = Rule(
+    "RFC 5321",
+    "4.5.4.1",
+    SHOULD,
+    "a host that is down is known to be, and holds up no other's mail",
+)
 HOPS = Rule("RFC 5321", "6.3", SHOULD, "who counts hops lets a hundred pass: fewer may be no loop")
 HOPS_LIMIT = Rule(
     "RFC 5321",

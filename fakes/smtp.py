@@ -202,7 +202,8 @@ class MailHost:
         """Take a message in; a recipient outside the scenario's domain is a stray."""
         for recipient in accepted.recipients:
             domain = canonical(recipient).rpartition("@")[2]
-            if self.domain and domain not in (self.domain, f"[{self.ip}]"):
+            ours = f".{domain}".endswith(f".{self.domain}") or domain == f"[{self.ip}]"
+            if self.domain and not ours:
                 self.witness.strayed(f"mail for {recipient} came to {self.fqdn}")
         self.saw(accepted)
 

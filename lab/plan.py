@@ -85,7 +85,11 @@ def _place(
         domain=domain,
         home=home,
         sender="" if scenario.mail.null_sender else f"{scenario.mail.sender}@{home}",
-        recipients=tuple(name + at for each in scenario.mail.envelopes for name in each),
+        recipients=tuple(
+            f"{name}.{domain}" if "@" in name else name + at
+            for each in scenario.mail.envelopes
+            for name in each
+        ),
         hosts=hosts,
         port=room.smtp_port,
     )
@@ -128,7 +132,7 @@ def _message(scenario: Scenario, placement: Placement, recipient: str) -> bytes:
     if scenario.mail.whole is not None:
         return _filled(scenario.mail.whole, placement)
     serial = recipient.partition("@")[0].rpartition("-")[2]
-    number = f".{serial}" if scenario.mail.messages > 1 else ""
+    number = f".{serial}" if scenario.mail.messages > 1 or scenario.mail.last else ""
     head = [
         f"From: Sender <{scenario.mail.sender}@{placement.home}>",
         f"To: <{recipient}>",

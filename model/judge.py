@@ -12,6 +12,7 @@ as its code (pass, accepted, weak).
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
+from math import inf
 
 from model.course import out_of_course
 from model.dialect import Code, Dialect, Fit, best_fit, resolve
@@ -74,6 +75,7 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
     wrongs += _too_many(scenario, trace)
     wrongs += _out_of_order(scenario, trace)
     wrongs += _not_spread(scenario, trace)
+    wrongs += _starved(scenario, trace)
     wrongs += out_of_course(scenario, trace)
     observed = "; ".join(dict.fromkeys(finding.observed for finding in findings))
     laws = [law for law, state in holds.items() if state is Holds.BROKEN]
@@ -449,6 +451,18 @@ def _out_of_order(scenario: Scenario, trace: Trace) -> list[Mismatch]:
     if found == [sorted(group) for group in groups] and next(rest, None) is None:
         return []
     return [Mismatch("order of hosts", ", ".join(scenario.order), ", ".join(tried) or "none")]
+
+
+def _starved(scenario: Scenario, trace: Trace) -> list[Mismatch]:
+    """What is wrong if mail for a live host had to wait for what was to become known of a dead one."""
+    if not scenario.overtakes:
+        return []
+    *others, last = trace.placement.recipients
+    through = min((copy.at for copy in copies_of(trace, last)), default=inf)
+    known = sorted(e.at for one in others for e in trace.account(one).reports[:1])
+    if known and through < known[len(known) // 2]:
+        return []
+    return [Mismatch(f"mail for {last}", "before half of the dead host's is reported", "behind it")]
 
 
 def _not_spread(scenario: Scenario, trace: Trace) -> list[Mismatch]:

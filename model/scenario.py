@@ -143,6 +143,8 @@ class Mail:
     odd; else it is made of plain lines, `octets` long. `whole` stands in place of header and body
     both. In all three `{domain}` stands for the recipients' domain. `messages` beyond one are that
     many messages to one recipient each, whose local part gets a number: `user-1`, `user-2`, ...
+    A recipient `user@sub` is at `sub` below the domain, for which no connector is meant. `last` is
+    one message more, to such a recipient, handed in behind all others.
     """
 
     recipients: tuple[str, ...] = ("user",)
@@ -161,6 +163,7 @@ class Mail:
     wishes: Wishes = field(default_factory=Wishes)
     """What the sender wants to be told; in its `orcpt` `{domain}` stands for the recipients' domain."""
     home: Home = Home.LISTENS
+    last: str = ""
 
     @property
     def hears(self) -> bool:
@@ -171,10 +174,12 @@ class Mail:
     @property
     def envelopes(self) -> tuple[tuple[str, ...], ...]:
         """The recipients' local parts, message by message."""
+        last = ((self.last,),) if self.last else ()
         if self.messages == 1:
-            return (self.recipients,)
+            return (self.recipients, *last)
         numbers = range(1, self.messages + 1)
-        return tuple(tuple(f"{name}-{n}" for name in self.recipients) for n in numbers)
+        numbered = (tuple(f"{name}-{n}" for name in self.recipients) for n in numbers)
+        return (*numbered, *last)
 
 
 class Party(StrEnum):
@@ -264,6 +269,8 @@ class Scenario:
     """Hosts of which each is to take some of the messages."""
     course: tuple[Mark, ...] = ()
     """What happens while the mail waits, in order of age; with it, time is let pass to the end."""
+    overtakes: bool = False
+    """Whether the message that is handed in last must be through before half of the others are."""
     told: tuple[str, ...] | None = None
     """The notices that come home about each recipient, by their Action, in order; None: whatever."""
     says: tuple[tuple[Stage, str], ...] = ()

@@ -1,21 +1,26 @@
 """The judge, over traces made by hand: every verdict is reached, for the right reason."""
 
+from dataclasses import replace
+
 import pytest
 
 from catalogue import dialects
 from model.behaviours import CutAt, Quota
-from model.events import Asked, Did, Elapsed, Event, Heard, Knocked, Retried
-from model.expect import AnyOf, Arrives, Delivers, Expectation, Expires, Fails, Recovers
+from model.events import Accepted, Asked, Did, Elapsed, Event, Heard, Knocked, Reported, Retried
+from model.expect import AnyOf, Arrives, Delivers, Each, Expectation, Expires, Fails, Recovers
 from model.failure import Cause, Failure
 from model.judge import judge
-from model.report import State
-from model.scenario import Host, Reach, Scenario
+from model.report import Report, State
+from model.scenario import Host, Mail, Reach, Scenario
 from model.smtp import Stage
 from model.trace import Trace
 from model.unmet import unmet_faults
 from model.verdict import Judgement, Verdict
 from selftests.worlds import (
+    PLACE,
     RECIPIENT,
+    SENDER,
+    SENT,
     connected,
     deferred,
     ndr,
@@ -386,3 +391,27 @@ def test_what_a_host_does_besides_its_fault_does_not_count() -> None:
     assert unmet_faults(scenario(hosts=hosts, fault_at=(Stage.RSET,)), besides) == [
         "no host came to misbehave"
     ]
+
+
+@pytest.mark.parametrize(("at", "verdict"), [(2.0, Verdict.PASS), (4.5, Verdict.FAIL)])
+def test_a_live_hosts_mail_overtakes_a_dead_hosts(at: float, verdict: Verdict) -> None:
+    """Before half of the dead host's messages are known to have failed."""
+    names = ("user-1@x-y.test", "user-2@x-y.test", "user-3@x-y.test", "last@live.x-y.test")
+    place = replace(PLACE, recipients=names)
+    dead = (
+        Reported(at, Report(name, State.DEFERRED, 450, "4.4.316", "mx1.x-y.test"))
+        for at, name in zip((3.0, 4.0, 5.0), names, strict=False)
+    )
+    live = Accepted(at, "mx2", 9, SENDER, (names[3],), SENT, True, True)
+    done = Reported(at, Report(names[3], State.DELIVERED, 250, "2.0.0", "mx2.x-y.test"))
+    about = scenario(
+        hosts=(Host(reach=Reach.REFUSED), Host("mx2")),
+        mail=Mail(messages=3, last="last@live"),
+        expect=Each(
+            (*((f"user-{n}", Fails(REFUSED)) for n in (1, 2, 3)), ("last", Delivers("mx2")))
+        ),
+        overtakes=True,
+    )
+    seen = trace(KNOCK, *dead, live, done, queued(*names[:3]), place=place)
+
+    assert judge(about, replace(seen, sent=dict.fromkeys(names, SENT)), M365).verdict is verdict

@@ -1,5 +1,6 @@
 """Agents that go wrong in the hours after a failure: in attempts, notices, wishes, restarts, routes."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from model.report import State
@@ -292,6 +293,22 @@ class LosesNullSender(Agent):
     parts = Parts(keeper=_without_null)
 
 
+# Fairness ------------------------------------------------------------------------------------
+
+
+class _OneLane(Queue):
+    async def _try(self, parcel: Parcel) -> None:
+        lane = self._lanes[""]
+        self._lanes = defaultdict(lambda: lane)
+        await super()._try(parcel)
+
+
+class Starves(Agent):
+    """Attempts twenty messages at a time, whoever they are for."""
+
+    parts = Parts(queue=_OneLane)
+
+
 # Routes --------------------------------------------------------------------------------------
 
 
@@ -339,5 +356,6 @@ MUTANTS = (
     Mutant(DeliversAgainAfterRestart, (survives_a_kill,), Law.ACCOUNTED, hours=True),
     Mutant(LosesNullSender, ("restart.waiting.null-sender",), Law.ACCOUNTED, hours=True),
     Mutant(KeepsRoutes, ("remedy.*.connector-*",), hours=True),
+    Mutant(Starves, ("queue.dead-host.*",), scope=("control.*", "queue.dead-host.*")),
     Mutant(TiresOfTrying, (waits_for_hours,), hours=True),
 )
