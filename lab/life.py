@@ -171,19 +171,33 @@ class Life:
         if due:
             await self._see_attempts()
             await self.stay_quiet()  # what was said of an attempt may be said before its end
-        if self._gone(self._words()) and self.scenario.mail.hears:
-            await self._until(self._came_home)
+        await self._hear_of_the_end()
         for _ in range(mark.orders if mark else 0):
             await self._order()
 
+    async def _hear(self, wanted: Wanted) -> bool:
+        """Wait for mail to the sender, as long as anything happens; whether it has come."""
+        return await self._while_busy(wanted, 2 * self._pace.silence)
+
+    async def _hear_of_the_end(self) -> None:
+        """Wait for the NDR, if there is to be one."""
+        if self.scenario.mail.hears and self._gone(self._words()):
+            await self._hear(self._came_home)
+
+    async def _while_busy(self, wanted: Wanted, silence: float) -> bool:
+        """Wait until the agent's words satisfy `wanted`, or nothing at all has happened for long."""
+        left, came = silence, False
+        while left > 0 and not came:
+            came = await self._until(wanted, left)
+            left = silence - (self._now() - self._events()[-1].at)
+        return came
+
     async def _see_attempts(self) -> None:
-        """Wait for news of everybody who waits, or until nothing at all has happened for long.
+        """Wait for news of everybody who waits.
 
         Of a message that an agent leaves alone for its host's sake it may say nothing.
         """
-        left = self._pace.silence
-        while left > 0 and not await self._until(self._has_news, left):
-            left = self._pace.silence - (self._now() - self._events()[-1].at)
+        await self._while_busy(self._has_news, self._pace.silence)
 
     def _has_news(self, words: Words) -> bool:
         return self._moved_on(words, self._before, LOOKED_AT)
@@ -263,10 +277,8 @@ class Life:
         waited = self._recipients - self._in_states(then, (State.DELIVERED, *OVER))
         return waited <= self._in_states(now[len(then) :], states)
 
-    def _given_up(self, words: Words) -> bool:
-        said = any(isinstance(word, Reported) and word.report.state in OVER for word in words)
-        told = self._came_home(words) or not self.scenario.mail.hears
-        return self._delivered(words) or (said and told)
+    def _is_over(self, words: Words) -> bool:
+        return self._delivered(words) or self._gone(words)
 
     def _came_home(self, words: Words) -> bool:
         """Whether mail has come home that tells of an end; a notice of delay does not."""
@@ -340,9 +352,10 @@ class Life:
         """Wait until the mail is given up: not before its time, however long the others take."""
         if Capability.PASS_TIME in self._subject.target.capabilities:
             await self.time_is_up.wait()
-            await self._until(self._given_up)
+            await self._until(self._is_over)
         else:
-            await self._until(self._given_up, self.lifetime + self._pace.patience)
+            await self._until(self._is_over, self.lifetime + self._pace.patience)
+        await self._hear_of_the_end()
 
     def _gone(self, words: Words) -> bool:
         return bool(self._in_states(words, OVER))
@@ -355,11 +368,9 @@ class Life:
 
     async def _settle(self) -> None:
         """Let what is on its way arrive and silences end, let it be quiet, and read the queue."""
-        waited_for = self.scenario.is_timed
-        if self._gone(self._words()) and self.scenario.mail.hears and not waited_for:
-            await self._until(self._came_home)
+        await self._hear_of_the_end()
         if self.scenario.told:
-            await self._until(self._told_all)
+            await self._hear(self._told_all)
         if self._gone(self._words()) and self.scenario.mail.home in (Home.REFUSES, Home.BUSY):
             await self._until(lambda words: self._was_turned_away())
         for _ in range(ATTEMPTS):
