@@ -187,6 +187,15 @@ SCENARIOS = around(
             told=("failed",),
         ),
         Scenario(
+            id="notices.large.refused",
+            title="A message of a megabyte is refused: its NDR comes home, whole or not",
+            rule=DSN_FAILURE_ONLY,
+            hosts=(REJECTS,),
+            mail=Mail(octets=1_000_000),
+            expect=RETURNED,
+            told=("failed",),
+        ),
+        Scenario(
             id="notices.null-sender.refused",
             title="Mail without a sender is refused for good: nobody is told",
             rule=NULL_SENDER,

@@ -33,5 +33,9 @@ class Wishes:
 
 
 def xtext(text: str) -> str:
-    """Plain ASCII text as xtext: what may not stand there becomes +XX (RFC 3461 section 4)."""
-    return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
+    """Text as xtext: octets that may not stand there become +XX (RFC 3461 section 4).
+
+    What is beyond ASCII goes octet by octet, as UTF-8 has it (RFC 6533 section 3).
+    """
+    octets = text.encode().decode("latin-1")
+    return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", octets)

@@ -13,11 +13,21 @@ from fakes.zones import table
 from lab.pace import PACES
 from model.behaviours import CutAt, CutBody, InTls, KeepThenCut, Quota, StallAt, Withhold
 from model.dns import Zone
-from model.expect import AnyOf, Delivers, Each, Fails, Recovers, Refuses
+from model.expect import AnyOf, Delivers, Each, Fails, Recovers, Refuses, main_failure
 from model.failure import Cause, Failure
 from model.judge import describe, expected_codes
 from model.rule import Level, Rule
-from model.scenario import Change, Connector, Family, Host, Mail, Reach, Scenario
+from model.scenario import (
+    Change,
+    Connector,
+    Family,
+    Host,
+    Kill,
+    Mail,
+    Mark,
+    Reach,
+    Scenario,
+)
 from model.smtp import Behaviour, Stage
 from model.tls import Flaw, Tls
 from reports.record import cause_of
@@ -182,3 +192,41 @@ def test_defaults_are_the_happy_path() -> None:
     assert OPENING.hosts == (Host(),)
     assert OPENING.expect == Delivers("mx1")
     assert OPENING.records.records == ("@ MX 10 mx1", "mx1 A {mx1}")
+
+
+SIX = [
+    failure
+    for failure in Failure
+    if failure not in (Failure.PEER_REPLY, Failure.MESSAGE_UNSUITABLE)
+]
+
+
+@pytest.mark.parametrize("failure", SIX)
+def test_each_documented_failure_is_mended_somewhere(failure: Failure) -> None:
+    """With a remedy that says whose turn it is; and what is mended must recover."""
+    mended = [
+        s
+        for s in CATALOGUE.values()
+        if s.remedies and (main := main_failure(s.expect)) and main.cause.failure is failure
+    ]
+
+    assert mended
+    assert all(isinstance(s.expect, Recovers) for s in mended)
+    assert all(remedy.words for s in mended for remedy in s.remedies)
+
+
+@pytest.mark.parametrize(
+    ("flawed", "words"),
+    [
+        ({"course": (Mark(2.0), Mark(1.0))}, "not in order"),
+        ({"course": (Mark(0.0),)}, "not in order"),
+        ({"course": (Mark(49 * 3600.0),)}, "beyond its lifetime"),
+        ({"course": (Mark(1.0),), "change": Change()}, "nobody knows when"),
+        ({"course": (Mark(1.0),), "kill": Kill.WAITING}, "different labs"),
+    ],
+)
+def test_a_course_that_cannot_be_is_found(flawed: dict[str, Any], words: str) -> None:
+    """Each in a sentence."""
+    found = list(flaws("queue", replace(CATALOGUE["queue.delay.once"], course=(), **flawed)))
+
+    assert any(words in sentence for sentence in found)

@@ -439,6 +439,50 @@ def test_the_sink_files_returned_mail_by_sender(pki: Pki) -> None:
     run(body)
 
 
+def test_the_sink_turns_mail_away_from_who_is_not_at_home(pki: Pki) -> None:
+    """The refusal is told with the sender it was said to; others' mail is still taken."""
+
+    async def body() -> None:
+        notes = Notebook()
+        sink = Sink(
+            notes,
+            "mx.home.test",
+            IP,
+            PORT,
+            lambda: pki.context(Flaw.VALID, ("mx.home.test",)),
+            label_of=lambda domain: domain.removesuffix(".home.test"),
+            refusals={"x": "550 5.1.1 No such sender here"},
+        )
+        await sink.open()
+        reader, writer = await asyncio.open_connection(IP, PORT)
+        client = Client(reader, writer)
+        await client.hear()
+        replies = [
+            await client.ask(line)
+            for line in (
+                "EHLO c",
+                "MAIL FROM:<>",
+                "RCPT TO:<s@x.home.test>",
+                "RCPT TO:<s@y.home.test>",
+            )
+        ]
+        assert replies[2].startswith("550 5.1.1")
+        assert replies[3].startswith("250")
+        line, deed = await notes.told(Heard), await notes.told(Did)
+        assert isinstance(line, Heard)
+        assert isinstance(deed, Did)
+        assert (line.host, line.line) == ("home", "MAIL FROM:<>")
+        assert (deed.host, deed.deed, deed.spoiled) == (
+            "home",
+            "550 5.1.1 No such sender here",
+            True,
+        )
+        writer.close()
+        await sink.close()
+
+    run(body)
+
+
 REPLY_TIMEOUT = 3.0
 """Seconds that a host's shares are parts of, unless it is told otherwise."""
 BEFORE = {
