@@ -67,7 +67,9 @@ def ground(mutant: Mutant) -> list[Scenario]:
     scope = [
         s
         for s in CATALOGUE.values()
-        if matches(s, mutant.scope) and (mutant.hours or not _takes_long(s))
+        if matches(s, mutant.scope)
+        and not matches(s, mutant.outside)
+        and (mutant.hours or not _takes_long(s))
     ]
     return [s for s in scope if matches(s, mutant.caught_by) or _is_sampled(s)]
 

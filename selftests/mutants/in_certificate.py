@@ -230,13 +230,15 @@ class AnyUse(Agent):
 
 
 class _Once(Courier):
-    good: frozenset[str] = frozenset()
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.good: set[str] = set()
 
     async def secure(self, session: Session, route: Route) -> None:
         if session.server.ip in self.good:
             route = replace(route, tls=Tls.ENCRYPT)
         await super().secure(session, route)
-        self.good |= {session.server.ip}
+        self.good.add(session.server.ip)
 
 
 class TrustsOnce(Agent):
@@ -246,7 +248,9 @@ class TrustsOnce(Agent):
 
 
 class _Grudge(Courier):
-    bad: frozenset[str] = frozenset()
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.bad: set[str] = set()
 
     async def secure(self, session: Session, route: Route) -> None:
         server = session.server
@@ -256,7 +260,7 @@ class _Grudge(Courier):
             await super().secure(session, route)
         except Broken as broken:
             if broken.failure.kind is Kind.CERTIFICATE:
-                self.bad |= {server.ip}
+                self.bad.add(server.ip)
             raise
 
 

@@ -17,7 +17,8 @@ class Mutant:
     `caught_by` are globs over ids, or conditions on scenarios (`where.py`). Every scenario that
     objects matches one of them, and each of them one that objects. `scope` (globs) are
     the scenarios it is run through, and is narrower than everything only where a wrong agent
-    would make the lab wait its whole patience over and over, with the reason beside it.
+    would make the lab wait its whole patience over and over, or would never meet the fault, with
+    the reason beside it; what matches one of `outside` is left out of it.
     `needs_sealed`: only there can be seen what it does wrong. `hours`: it goes wrong while mail
     waits, or over a restart; only then are scenarios run in which time is let pass, or the agent
     killed, because each of these labs takes long.
@@ -27,6 +28,7 @@ class Mutant:
     caught_by: tuple[str | Where, ...]
     law: Law | None = None
     scope: tuple[str, ...] = ("*",)
+    outside: tuple[str, ...] = ()
     needs_sealed: bool = False
     hours: bool = False
 

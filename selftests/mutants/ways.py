@@ -196,9 +196,20 @@ MUTANTS = (
     Mutant(Credulous, (has_fault(WrongId),)),
     # Only where little else is going on: its time-out is so short that a busy lab would miss it.
     Mutant(Impatient, ("dns.mx.slow",), scope=("control.*", "dns.mx.s*")),
-    Mutant(FirstHostOnly, (has_several_hosts,), needs_sealed=True),
+    # Outside: where only those who go on to the second host meet its fault.
+    Mutant(
+        FirstHostOnly,
+        (has_several_hosts,),
+        outside=("dns.mx-host.ipv4-dead.*", "hosts.different.*"),
+        needs_sealed=True,
+    ),
     Mutant(FirstSmartHostOnly, (both(goes_by_smart_host, has_several_hosts),)),
-    Mutant(FirstAddressOnly, (has_several_hosts,), needs_sealed=True),
+    Mutant(
+        FirstAddressOnly,
+        (has_several_hosts,),
+        outside=("dns.mx-host.ipv4-dead.*",),
+        needs_sealed=True,
+    ),
     Mutant(NoSmartHosts, (goes_by_smart_host,), Law.CONFINED),
     Mutant(ConnectorsNeverOff, ("connect.connector-off",)),
     # Not in `session.inspected`, whose fault is further on: it never gets there.
