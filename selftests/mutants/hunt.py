@@ -4,7 +4,9 @@ Theory of operation
 -------------------
 Each hunt is one lab process of its own with one wrong agent in it, from launch to its last
 trace. Labs mostly wait, so a few share the processors; too many at once would let an honest
-answer come too late for an agent's time-outs.
+answer come too late for an agent's time-outs. What objects where nobody expected it is asked again
+by itself, and counts only if it objects again: on a busy machine a host's answer may come late, which
+says nothing of any check.
 """
 
 import zlib
@@ -25,6 +27,7 @@ from model.scenario import Kill, Scenario
 from model.verdict import Holds, Judgement, Law, Verdict
 from selftests.mutants.known import target_of
 from selftests.mutants.mutant import Mutant, matches, words
+from selftests.mutants.where import Where
 from targets.base import load
 
 AT_ONCE = 2
@@ -82,11 +85,28 @@ def _is_sampled(scenario: Scenario) -> bool:
     return zlib.crc32(scenario.id.encode()) % SAMPLE == 0
 
 
-def hunt(target: str, wanted: Sequence[Scenario], sealed: bool) -> Caught:
-    """Run some scenarios against a target; those that object.
+def hunt(
+    target: str, wanted: Sequence[Scenario], sealed: bool, expected: Sequence[str | Where] = ()
+) -> Caught:
+    """Run some scenarios against a target; those that object, and were `expected` to or not.
 
     Raises LabBroken: a mutant is wrong, but never dead.
     """
+    caught = _run(target, wanted, sealed)
+    odd = [CATALOGUE[name] for name, one in caught.items() if not _is_plain(name, one, expected)]
+    if odd:
+        again = _run(target, odd, sealed)
+        gone = {scenario.id for scenario in odd} - set(again)
+        caught = {name: one for name, one in caught.items() if name not in gone} | again
+    return caught
+
+
+def _is_plain(name: str, catch: Catch, expected: Sequence[str | Where]) -> bool:
+    """Whether a scenario fails, and is one that was to object."""
+    return catch.verdict is Verdict.FAIL and matches(CATALOGUE[name], expected)
+
+
+def _run(target: str, wanted: Sequence[Scenario], sealed: bool) -> Caught:
     agent = load(target)
     runnable = [s for s in wanted if not unsupported(s, agent, sealed)]
     dialect = dialects.load(agent.dialect)
@@ -113,7 +133,9 @@ def hunt_all(mutants: Iterable[Mutant], sealed: bool) -> dict[str, "Future[Caugh
     pool = ThreadPoolExecutor(AT_ONCE, "hunt")
     hunts = {REFERENCE: pool.submit(hunt, REFERENCE, list(CATALOGUE.values()), sealed)}
     for mutant in mutants:
-        hunts[mutant.name] = pool.submit(hunt, target_of(mutant), ground(mutant), sealed)
+        hunts[mutant.name] = pool.submit(
+            hunt, target_of(mutant), ground(mutant), sealed, mutant.caught_by
+        )
     pool.shutdown(wait=False)
     return hunts
 

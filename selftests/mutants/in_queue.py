@@ -76,11 +76,11 @@ class TellsFirstError(Agent):
 
 class _OneDay(Policy):
     def pause(self, attempts: int) -> float:
-        return super().pause(attempts) if attempts < 6 else 365 * 24 * HOUR
+        return super().pause(attempts) if attempts < 4 else 365 * 24 * HOUR
 
 
 class StopsTrying(Agent):
-    """Does not try again after the sixth attempt, and lets the mail lie."""
+    """Does not try again after the fourth attempt, and lets the mail lie."""
 
     parts = Parts(policy=_OneDay)
 
@@ -322,12 +322,12 @@ class KeepsRoutes(Agent):
 class _Grudge(Queue):
     def _state(self, parcel: Parcel, outcome: object) -> State:
         state = super()._state(parcel, outcome)  # type: ignore[arg-type]
-        late = isinstance(outcome, Failure) and parcel.attempts > 8
+        late = isinstance(outcome, Failure) and parcel.attempts > 4
         return State.RETURNED if late else state
 
 
 class TiresOfTrying(Agent):
-    """Returns mail after the eighth attempt, whatever its lifetime."""
+    """Returns mail after the fourth attempt, whatever its lifetime."""
 
     parts = Parts(queue=_Grudge)
 
