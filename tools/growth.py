@@ -18,7 +18,7 @@ from lab.messages import Spec
 from lab.pace import PACES
 from lab.setups import arrange, unsupported
 from model.judge import judge
-from model.scenario import Scenario
+from model.scenario import Kill, Scenario
 from targets.base import load
 
 TARGET = "reference"
@@ -39,10 +39,11 @@ class Cost:
 
 
 def copies(number: int) -> list[Scenario]:
-    """So many scenarios: the catalogue without its controls, over and over."""
+    """So many scenarios: the catalogue over and over, without controls and what has labs of its own."""
     agent = load(TARGET)
     around = {s.id for one in (WHOLE, *CONTROLS.values()) for s in (one.opening, one.closing)}
     base = [s for s in CATALOGUE.values() if s.id not in around]
+    base = [s for s in base if not (s.is_timed or s.kill is not Kill.NEVER)]
     base = [s for s in base if not unsupported(s, agent, sealed=True)]
     rounds = range(-(-number // len(base)))
     return [replace(s, id=f"{s.id}.no-{n}") for n in rounds for s in base][:number]

@@ -349,7 +349,13 @@ MUTANTS = (
     Mutant(TellsWhoAskedForSilence, ("notices.*",), hours=True),
     Mutant(TellsOfDelayUnasked, ("notices.failure.expired", "notices.never.expired"), hours=True),
     Mutant(NoDelayNoticeOnRequest, ("notices.delay.*", "notices.both.expired"), hours=True),
-    Mutant(PassesWishesToAll, ("notices.*",), hours=True),
+    # Outside: where a host that refuses the parameter at MAIL never gets to its fault.
+    Mutant(
+        PassesWishesToAll,
+        ("notices.*",),
+        outside=("notices.ret.*", "notices.envid"),
+        hours=True,
+    ),
     Mutant(KeepsWishes, ("notices.*.passed-on",), hours=True),
     Mutant(NoRelayNotice, ("notices.success.relayed",), hours=True),
     Mutant(LosesOnRestart, (survives_a_kill,), Law.ACCOUNTED, hours=True),
