@@ -38,6 +38,8 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.77.0.1"
 PORTS = itertools.count(2601)
 ROUNDS = 3
+SEEDS = itertools.count()
+"""One for each load of new questions."""
 SESSIONS, AT_ONCE = 1500, 20
 QUESTIONS, WINDOW, DOMAINS = 12000, 40, 300
 READY_WITHIN = 10.0
@@ -191,7 +193,7 @@ def ask_dns(port: int) -> int:
 
 def ask_new_dns(port: int) -> int:
     """Ask as many questions of which no two are spelt alike (RFC 4343: case makes no difference)."""
-    spelt = random.Random(1)
+    spelt = random.Random(next(SEEDS))
     names = [
         "".join(letter.upper() if spelt.random() < 0.5 else letter for letter in f"mx1.d{n}.test")
         for n in itertools.islice(itertools.cycle(range(DOMAINS)), QUESTIONS)
