@@ -1,18 +1,20 @@
 """Mutants whose notices of lost mail are not by the book, each in one thing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from email.message import Message as Part
 
 from model.verdict import Law
+from model.wishes import xtext
 from selftests.mutants.mutant import Mutant
-from selftests.mutants.where import expires, is_refused_for_good
+from selftests.mutants.where import is_refused_for_good
 from targets.reference.agent import Agent, Parts
 from targets.reference.ndr import Lost, Writer
 from targets.reference.queue import Message
 
-SCOPE = ("control.*", "expiry.*", "reply.*")
-"""Where mail is given up, at last and at once."""
+SCOPE = ("control.*", "reply.*")
+"""Where mail is given up at once."""
 
 
 class _NoReportType(Writer):
@@ -172,23 +174,71 @@ class KeepsTheOriginal(Agent):
     parts = Parts(writer=_KeepsTheOriginal)
 
 
-GIVEN_UP = (expires, is_refused_for_good)
 """Wherever mail comes back in the end."""
 
-MUTANTS: tuple[Mutant, ...] = tuple(
-    Mutant(agent, GIVEN_UP, Law.NDR_CONFORMS, scope=SCOPE)
-    for agent in (
-        NoReportType,
-        Mute,
-        WithoutStatus,
-        Successful,
-        Bounced,
-        AboutNobody,
-        StillTries,
-        OtherDates,
-        Stranger,
-        Anonymous,
-        ToTheRecipient,
-        KeepsTheOriginal,
-    )
+
+class _Undecoded(Writer):
+    def write(self, message: Message, lost: Sequence[Lost], now: datetime, queue_id: str) -> bytes:
+        wishes = message.wishes
+        kind, _, address = wishes.orcpt.partition(";")
+        raw = replace(
+            wishes,
+            envid=xtext(wishes.envid),
+            orcpt=f"{kind};{xtext(address)}" if address else "",
+        )
+        return super().write(replace(message, wishes=raw), lost, now, queue_id)
+
+
+class LeavesXtext(Agent):
+    """Gives ENVID and ORCPT back in xtext, as they came over the wire."""
+
+    parts = Parts(writer=_Undecoded)
+
+
+class _Forgets(Writer):
+    def write(self, message: Message, lost: Sequence[Lost], now: datetime, queue_id: str) -> bytes:
+        plain = replace(message, wishes=replace(message.wishes, envid="", orcpt=""))
+        return super().write(plain, lost, now, queue_id)
+
+
+class ForgetsNames(Agent):
+    """Gives neither ENVID nor ORCPT back."""
+
+    parts = Parts(writer=_Forgets)
+
+
+class _Whole(Writer):
+    def returns_whole(self, ret: str, lost: Sequence[Lost]) -> bool:
+        return True
+
+
+class ReturnsAll(Agent):
+    """Returns the whole message, whatever RET says."""
+
+    parts = Parts(writer=_Whole)
+
+
+NAMED = ("notices.envid", "notices.orcpt")
+
+MUTANTS: tuple[Mutant, ...] = (
+    *(
+        Mutant(agent, (is_refused_for_good,), Law.NDR_CONFORMS, scope=SCOPE)
+        for agent in (
+            NoReportType,
+            Mute,
+            WithoutStatus,
+            Successful,
+            Bounced,
+            AboutNobody,
+            StillTries,
+            OtherDates,
+            Stranger,
+            Anonymous,
+            ToTheRecipient,
+            KeepsTheOriginal,
+        )
+    ),
+    Mutant(LeavesXtext, NAMED, Law.NDR_CONFORMS, scope=("control.*", "notices.*")),
+    Mutant(ForgetsNames, NAMED, Law.NDR_CONFORMS, scope=("control.*", "notices.*")),
+    Mutant(ReturnsAll, ("notices.ret.hdrs",), Law.NDR_CONFORMS, scope=("control.*", "notices.*")),
 )
