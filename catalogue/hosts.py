@@ -4,11 +4,11 @@ from catalogue.control import around
 from catalogue.rules import (
     DOT,
     EACH_ATTEMPT_ANEW,
-    EQUAL,
     ERROR_OF_WHICH,
     HOST_REFUSES,
     IN_TRANSACTION,
     LIMIT,
+    MX_EQUAL,
     MX_ONLY,
     NEXT_HOST,
     NOT_TWICE,
@@ -388,7 +388,7 @@ SCENARIOS = around(
         Scenario(
             id="hosts.order.equal",
             title="Two hosts of the same preference share the load",
-            rule=EQUAL,
+            rule=MX_EQUAL,
             hosts=BOTH_FINE,
             zone=Zone(("@ MX 10 mx1", "@ MX 10 mx2", "mx1 A {mx1}", "mx2 A {mx2}")),
             mail=Mail(messages=24),

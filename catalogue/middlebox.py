@@ -23,16 +23,16 @@ from catalogue.rules import (
     CODE_NOT_TEXT,
     DEEP_INSPECTION,
     DOT,
-    EACH_COMMAND,
     EXPIRY,
     GREETED_FIRST,
-    HELO_FALLBACK,
+    HELO,
     MAILGUARD,
     NEXT_HOST,
     OPPORTUNISTIC,
     P317,
     P318,
     P320,
+    PER_COMMAND,
     PERMANENT,
     PIPELINE,
     PIPELINE_LOST,
@@ -186,7 +186,7 @@ IN_CLEAR: dict[str, tuple[Rule, Expectation]] = {
         ASA_COMMANDS,
         AnyOf(Delivers(), _cannot("starttls-refused", UNKNOWN)),
     ),
-    "ehlo-rewritten": (HELO_FALLBACK, Delivers()),
+    "ehlo-rewritten": (HELO, Delivers()),
 }
 """What becomes of each where nobody demands TLS."""
 
@@ -471,7 +471,7 @@ CONTENT = (
     Scenario(
         id="middlebox.dot.split",
         title="The final dot and its line end arrive in two segments",
-        rule=EACH_COMMAND,
+        rule=PER_COMMAND,
         hosts=_behind(CLEAR, SplitsDot(0.3)),
     ),
     Scenario(
@@ -514,7 +514,7 @@ TIME = (
     Scenario(
         id="middlebox.tarpit",
         title="A box delays every reply: each is in time, all of them together are not",
-        rule=EACH_COMMAND,
+        rule=PER_COMMAND,
         hosts=_behind(CLEAR, DelaysReplies(0.25)),
     ),
     *(

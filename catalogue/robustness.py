@@ -11,10 +11,12 @@ from catalogue.rules import (
     EIGHT_BIT,
     EIGHT_BIT_HEADER,
     EXTENSIONS,
+    GOING_DOWN,
     IN_TIME,
     INTERNATIONAL,
     LOCAL_PART,
     LOCK_STEP,
+    LONG_TEXT_LINE,
     LOOSE_LINES,
     MESSAGE,
     NO_BARE,
@@ -25,14 +27,12 @@ from catalogue.rules import (
     ONE_END,
     QUOTED,
     REPLY_LENGTH,
-    ROBUST_GOING_DOWN,
-    ROBUST_KEYWORDS,
-    ROBUST_LONG_LINE,
-    SIZE_KEYWORD,
+    SIZE_ARGUMENT,
     SIZES,
     STREAM,
     TEXT_LINE,
     TRANSPARENT,
+    UNKNOWN_KEYWORD,
 )
 from model.behaviours import (
     Flap,
@@ -191,7 +191,7 @@ LINES = (
         Scenario(
             id=f"robustness.line.{octets}",
             title=f"A line of {octets} octets, longer than is allowed",
-            rule=ROBUST_LONG_LINE,
+            rule=LONG_TEXT_LINE,
             mail=_odd(b"x" * octets + b"\r\nThe end.\r\n", Alike.TEXT),
             expect=TAKEN,
         )
@@ -224,7 +224,7 @@ EIGHT_BITS = (
     Scenario(
         id="robustness.eight-bit.lower-case",
         title="A host that offers 8bitmime offers 8BITMIME",
-        rule=ROBUST_KEYWORDS,
+        rule=UNKNOWN_KEYWORD,
         hosts=(Host(behaviours=(Reply(Stage.EHLO, "250-mx1\n250-8bitmime\n250 help"),)),),
         mail=GREETINGS,
     ),
@@ -479,7 +479,7 @@ SURPLUS = (
         Scenario(
             id=f"robustness.surplus.{stage}.421",
             title=f"A 421 that nobody asked for, right after the reply to {stage}",
-            rule=ROBUST_GOING_DOWN,
+            rule=GOING_DOWN,
             hosts=(Host(behaviours=(Surplus(stage, GOES_DOWN, close=True),)),),
             expect=AnyOf(Fails(Cause(Failure.PEER_REPLY, "transient"), GOES_DOWN), CLOSED),
         )
@@ -554,7 +554,7 @@ def _ehlo(name: str, title: str, behaviour: Behaviour) -> Scenario:
     return Scenario(
         id=f"robustness.offers.{name}",
         title=title,
-        rule=ROBUST_KEYWORDS if name == "garbage" else EXTENSIONS,
+        rule=UNKNOWN_KEYWORD if name == "garbage" else EXTENSIONS,
         hosts=(Host(behaviours=(behaviour,)),),
     )
 
@@ -567,7 +567,7 @@ OFFERS = (
         Scenario(
             id=f"robustness.offers.size.{name}",
             title=f"A host that offers {keyword!r} sets no limit that matters",
-            rule=SIZE_KEYWORD,
+            rule=SIZE_ARGUMENT,
             hosts=(Host(behaviours=(Reply(Stage.EHLO, f"250-mx1\n250-{keyword}\n250 HELP"),)),),
         )
         for name, keyword in SIZES_OFFERED.items()

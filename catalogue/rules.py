@@ -155,12 +155,6 @@ ASA = "Cisco ASA Series Firewall CLI Configuration Guide"
 CODE_NOT_TEXT = Rule(
     "RFC 5321", "4.2", MUST, "what a client does follows from a reply's code, not from its text"
 )
-HELO_FALLBACK = Rule(
-    "RFC 5321", "3.2", SHOULD, "a client whose EHLO is not recognized falls back to HELO"
-)
-EACH_COMMAND = Rule(
-    "RFC 5321", "4.5.3.2", MUST, "time is kept command by command, never for the whole transaction"
-)
 BATCHES = Rule(
     "RFC 5321",
     "4.5.3.1.8",
@@ -247,7 +241,6 @@ ORDER = Rule("RFC 5321", "5.1", MUST, "a host's addresses are tried before the n
 PREFERENCE = Rule(
     "RFC 5321", "5.1", MUST, "MX hosts are sorted by their numbers, and the lowest is the best"
 )
-EQUAL = Rule("RFC 5321", "5.1", MUST, "hosts of equal preference are chosen at random")
 MX_ONLY = Rule(
     "RFC 5321",
     "5.1",
@@ -430,9 +423,6 @@ STARTTLS_ONCE = Rule("RFC 3207", "4.2", MUST, "within TLS the client does not st
 STARTTLS_DEMANDED = Rule(
     "RFC 3207", "4", MUST, "530 to all but a few commands: TLS has to be started first"
 )
-KEYWORD_CASE = Rule(
-    "RFC 5321", "4.1.1.1", MUST, "keywords are the same in upper, lower and mixed case"
-)
 OLD_VERSIONS = Rule("RFC 8996", "4 and 5", MUST, "neither TLS 1.0 nor TLS 1.1 is negotiated")
 OLD_IS_BETTER = Rule(
     "RFC 9325", "5.2", POLICY, "where TLS is only a wish, an old version is better than none"
@@ -544,7 +534,7 @@ TRANSPARENT = Rule(
 TEXT_LINE = Rule(
     "RFC 5321", "4.5.3.1.6", MUST, "a line of 1000 octets with its CRLF goes through as it is"
 )
-ROBUST_LONG_LINE = Rule(
+LONG_TEXT_LINE = Rule(
     "RFC 5321", "4.5.3.1.6", POLICY, "longer lines are to be avoided; what becomes of them is open"
 )
 SIZES = Rule(
@@ -594,19 +584,13 @@ BOUNDED = Rule(
 LOCK_STEP = Rule(
     "RFC 5321", "4.2", POLICY, "one command, one reply; what a surplus reply means is left open"
 )
-ROBUST_GOING_DOWN = Rule(
-    "RFC 5321", "3.8", MUST, "a 421 may come at any time, and then the mail is kept"
-)
 NOT_YET_SAID = Rule(
     "RFC 5321", "4.2.5", MUST, "only the reply to the final dot hands the message over"
 )
-ROBUST_KEYWORDS = Rule(
+UNKNOWN_KEYWORD = Rule(
     "RFC 5321", "4.1.1.1", MUST, "keywords have no case, and one that is not known is passed over"
 )
 EXTENSIONS = Rule("RFC 5321", "2.2.1", MUST, "what is offered may be used, and need not be")
-SIZE_KEYWORD = Rule(
-    "RFC 1870", "3", MUST, "SIZE without a number, or with 0, says nothing of a limit"
-)
 NONE_LOST = Rule(
     "RFC 5321", "6.1", MUST, "mail taken is delivered or returned, whatever the host does meanwhile"
 )

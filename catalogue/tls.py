@@ -285,7 +285,7 @@ SCENARIOS = around(
         Scenario(
             id="tls.lower-case.under-encrypt",
             title="STARTTLS is offered in lower case, on the last line",
-            rule=rules.KEYWORD_CASE,
+            rule=rules.KEYWORDS,
             hosts=(
                 Host(behaviours=(InClear(Reply(Stage.EHLO, "250-mx1\n250-size\n250 starttls")),)),
             ),
