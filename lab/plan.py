@@ -86,7 +86,7 @@ def _place(
         home=home,
         sender="" if scenario.mail.null_sender else f"{scenario.mail.sender}@{home}",
         recipients=tuple(
-            f"{name}.{domain}" if "@" in name else name + at
+            f"{name}.{domain}" if name == scenario.mail.last else name + at
             for each in scenario.mail.envelopes
             for name in each
         ),

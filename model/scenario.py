@@ -143,8 +143,8 @@ class Mail:
     odd; else it is made of plain lines, `octets` long. `whole` stands in place of header and body
     both. In all three `{domain}` stands for the recipients' domain. `messages` beyond one are that
     many messages to one recipient each, whose local part gets a number: `user-1`, `user-2`, ...
-    A recipient `user@sub` is at `sub` below the domain, for which no connector is meant. `last` is
-    one message more, to such a recipient, handed in behind all others.
+    `last` is one message more, handed in behind all others; its recipient `user@sub` is at `sub`
+    below the domain, for which no connector is meant.
     """
 
     recipients: tuple[str, ...] = ("user",)
