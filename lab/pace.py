@@ -49,7 +49,7 @@ BEFORE, AFTER = 300.0, RETRY + 300.0
 """Seconds of the agent's clock: how close before a lifetime nothing may have expired, and how long
 after it everything must have: an agent may see that at its next attempt only."""
 
-LAUNCH = 0.004
+LAUNCH = 0.007
 """Seconds. What one launch costs lab and agent is a few times this: the governor sees to the rest."""
 
 
