@@ -72,7 +72,7 @@ def test_names_are_unique() -> None:
     [
         ({}, "nothing objects to it"),
         ({"session.dot.hang": CATCH, "reply.dot.550": CATCH}, "reply.dot.550 objects too"),
-        ({"reply.dot.550": CATCH}, "nothing of session.*.hang objects"),
+        ({"reply.dot.550": CATCH}, "nothing of `session.*.hang` objects"),
         ({"session.dot.hang": Catch(Verdict.FAIL, frozenset(), "")}, "is never broken"),
         (
             {"session.dot.hang": Catch(Verdict.INCONCLUSIVE, CATCH.laws, "")},

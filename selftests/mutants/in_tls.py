@@ -5,6 +5,7 @@ import ssl
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 from model.tls import Tls
 from model.verdict import Law
@@ -52,11 +53,13 @@ class NeverByItself(Agent):
 
 
 class _Remembers(Courier):
-    clear: frozenset[str] = frozenset()
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.clear: set[str] = set()
 
     async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
         if not encrypt:
-            self.clear |= {server.ip}
+            self.clear.add(server.ip)
         known = server.ip in self.clear and route.tls is Tls.NONE
         return await super().prepare(server, route, encrypt=encrypt and not known)
 
