@@ -119,6 +119,8 @@ class MailHost:
     reply_timeout: float = 3.0
     flaw: Flaw = Flaw.VALID
     swallows: int = 0
+    beside: str = ""
+    """One more domain whose mail is its business."""
     visits: collections.Counter[Stage] = field(default_factory=collections.Counter)
     sessions: set["Connection"] = field(default_factory=set)
     _context: ssl.SSLContext | None = None
@@ -202,8 +204,7 @@ class MailHost:
         """Take a message in; a recipient outside the scenario's domain is a stray."""
         for recipient in accepted.recipients:
             domain = canonical(recipient).rpartition("@")[2]
-            ours = f".{domain}".endswith(f".{self.domain}") or domain == f"[{self.ip}]"
-            if self.domain and not ours:
+            if self.domain and domain not in (self.domain, self.beside, f"[{self.ip}]"):
                 self.witness.strayed(f"mail for {recipient} came to {self.fqdn}")
         self.saw(accepted)
 

@@ -156,6 +156,7 @@ class World:
             behaviours=host.behaviours,
             script=host.script,
             domain=one.placement.domain,
+            beside=_beside(one),
             next_conn=self._next_conn[one.scenario.label],
             reply_timeout=self._timers.reply,
             flaw=host.certificate,
@@ -198,6 +199,12 @@ def _name_of(one: Placed, host: Host) -> str:
     """The name that the host's certificate is for."""
     own, _ = one.placement.hosts[host.name]
     return one.route.tls_domain if host.certificate is Flaw.FOR_TLS_DOMAIN else own
+
+
+def _beside(one: Placed) -> str:
+    """The domain of the recipient who has another than all the rest; empty if there is none."""
+    last = one.placement.recipients[-1] if one.scenario.mail.last else ""
+    return last.rpartition("@")[2]
 
 
 def _may_take_over(old: MailHost, new: Host) -> bool:
