@@ -4,8 +4,8 @@ Theory of operation
 -------------------
 Scenarios that are about time hold at a barrier once their first attempt is over; when all of them
 do, and all others have ended, time is let pass from mark to mark: the ages at which something
-happens to one of them (`Life.ages`). At each mark the worlds change that must, then routes, then
-the age is noted, then the agent's clock is moved, and then everybody sees what the agent does. Who
+happens to one of them (`Life.ages`). At each mark the age is noted, the worlds change that must, then
+routes, then the agent's clock is moved, and then everybody sees what the agent does. Who
 has reached the last of its own marks goes on by itself.
 
 What holds always: the clock is moved by nobody else, and never back; nothing is under way, as far
@@ -45,10 +45,10 @@ class Timeline:
     async def _let_pass(self, passed: float, age: float) -> None:
         """From one mark to the next, for who is still there."""
         alive = [life for life in self._lives if not life.over.is_set()]
-        routes = [await life.prepare(age) for life in alive]
-        await self._subject.reroute([route for route in routes if route])
         for life in alive:
             life.grow_older(age)  # first: what the agent does may be seen before its answer is
+        routes = [await life.prepare(age) for life in alive]
+        await self._subject.reroute([route for route in routes if route])
         await self._subject.call(self._subject.target.pass_time, age - passed)
         due = age - passed >= RETRY
         await asyncio.gather(*(life.reach(age, due) for life in alive))
