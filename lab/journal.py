@@ -42,6 +42,7 @@ class Journal:
         self._pages: dict[str, Page] = {}
         self._settled: set[str] = set()
         self._time_has_passed = False
+        self._latest = self._loop.time()
         self.strays: list[str] = []
 
     def open(self, label: str) -> None:
@@ -59,6 +60,7 @@ class Journal:
 
     def saw(self, label: str, event: Event) -> None:
         """Append an event and wake who waits."""
+        self._latest = self._loop.time()
         if page := self._pages.get(label):
             if label not in self._settled:
                 page.events.append(event)
@@ -81,6 +83,10 @@ class Journal:
         page = self._pages[label]
         events, page.events = tuple(page.events), []
         return events
+
+    def silence(self) -> float:
+        """Seconds since the last event of any scenario."""
+        return self._loop.time() - self._latest
 
     def let_time_pass(self) -> None:
         """From now on what is still queued may expire, and return."""

@@ -185,11 +185,14 @@ class Life:
             await self._hear(self._came_home)
 
     async def _while_busy(self, wanted: Wanted, silence: float) -> bool:
-        """Wait until the agent's words satisfy `wanted`, or nothing at all has happened for long."""
+        """Wait until the agent's words satisfy `wanted`, or nothing at all has happened for long.
+
+        In the whole lab: an agent may be at work on the others first, one after the other.
+        """
         left, came = silence, False
         while left > 0 and not came:
             came = await self._until(wanted, left)
-            left = silence - (self._now() - self._events()[-1].at)
+            left = silence - self._journal.silence()
         return came
 
     async def _see_attempts(self) -> None:
@@ -392,7 +395,8 @@ class Life:
             for recipient in event.recipients
         }
         done = taken & set(map(canonical, waiting))
-        return bool(new or done or (waiting and self._came_home(self._words())))
+        over = self._in_states(self._words(), OVER) & set(map(_name, waiting))
+        return bool(new or done or over or (waiting and self._came_home(self._words())))
 
 
 def _only_delays(word: Returned) -> bool:
