@@ -54,6 +54,7 @@ LATE = 2 * DAY - 300
 AWAY = Host(reach=Reach.REFUSED)
 CHECKED = Connector(tls=Tls.CERTIFICATE)
 FULL = "450 4.2.2 Mailbox full"
+OVERLOADED = "421 4.7.0 Too many connections"
 NOT_NOW = "451 4.3.0 Not now"
 NOBODY = "550 5.1.1 No such user here"
 REJECTED = "554 5.7.1 Message rejected"
@@ -280,6 +281,18 @@ SCENARIOS = around(
             hosts=(AWAY,),
             course=(Mark(90.0, tries=False),),
             expect=Expires(REFUSED),
+        ),
+        Scenario(
+            id="queue.schedule.overloaded",
+            title="A host that says 421 to everybody is left in peace for a while",
+            rule=NOT_AT_ONCE,
+            hosts=(Host(behaviours=(Reply(Stage.GREETING, OVERLOADED, close=True),)),),
+            mail=Mail(messages=12),
+            course=(
+                Mark(90.0, tries=False),
+                Mark(3.5 * HOUR, change=Change(hosts=(Host(),)), tries=True),
+            ),
+            expect=Arrives(),
         ),
         Scenario(
             id="queue.schedule.first-day",

@@ -338,7 +338,9 @@ MUTANTS = (
     Mutant(FlushingResetsExpiry, ("queue.flush.*",), hours=True),
     Mutant(TellsFirstError, ("queue.turns.*",), hours=True),
     Mutant(StopsTrying, (waits_for_hours,), hours=True),
-    Mutant(TriesEveryMinute, ("queue.schedule.not-at-once",), hours=True),
+    Mutant(
+        TriesEveryMinute, ("queue.schedule.not-at-once", "queue.schedule.overloaded"), hours=True
+    ),
     Mutant(CountsNoHops, ("queue.hops.too-many",), hours=True),
     Mutant(CountsFewHops, ("queue.hops.few", "queue.hops.ninety"), hours=True),
     Mutant(NoDelayNotice, (waits_for_hours,), hours=True),
