@@ -335,47 +335,33 @@ SCENARIOS = around(
             hosts=_first(Host(behaviours=(CutAt(Stage.HANDSHAKE),))),
             expect=Delivers("mx1", others=("mx2",)),
         ),
-        Scenario(
-            id="hosts.order.backwards",
-            title="The MX records are listed from the worst to the best",
-            rule=PREFERENCE,
-            hosts=(Host("mx1"), Host("mx2"), Host("mx3")),
-            zone=Zone(
+        *(
+            Scenario(
+                id=f"hosts.order.{name}",
+                title=title,
+                rule=PREFERENCE,
+                hosts=(Host("mx1"), Host("mx2"), Host("mx3")),
+                zone=Zone((*records, *(f"mx{n} A {{mx{n}}}" for n in (1, 2, 3)))),
+                expect=Delivers("mx1"),
+                order=("mx1",),
+            )
+            for name, title, records in (
                 (
-                    *("@ MX 30 mx3", "@ MX 20 mx2", "@ MX 10 mx1"),
-                    *(f"mx{n} A {{mx{n}}}" for n in (1, 2, 3)),
-                )
-            ),
-            expect=Delivers("mx1"),
-            order=("mx1",),
-        ),
-        Scenario(
-            id="hosts.order.numeric",
-            title="Preferences of one, two and three digits are numbers and no text",
-            rule=PREFERENCE,
-            hosts=(Host("mx1"), Host("mx2"), Host("mx3")),
-            zone=Zone(
+                    "backwards",
+                    "The MX records are listed from the worst to the best",
+                    ("@ MX 30 mx3", "@ MX 20 mx2", "@ MX 10 mx1"),
+                ),
                 (
-                    *("@ MX 100 mx3", "@ MX 20 mx2", "@ MX 9 mx1"),
-                    *(f"mx{n} A {{mx{n}}}" for n in (1, 2, 3)),
-                )
-            ),
-            expect=Delivers("mx1"),
-            order=("mx1",),
-        ),
-        Scenario(
-            id="hosts.order.extremes",
-            title="Preference 0 is the best, and 65535 the worst",
-            rule=PREFERENCE,
-            hosts=(Host("mx1"), Host("mx2"), Host("mx3")),
-            zone=Zone(
+                    "numeric",
+                    "Preferences of one, two and three digits are numbers and no text",
+                    ("@ MX 100 mx3", "@ MX 20 mx2", "@ MX 9 mx1"),
+                ),
                 (
-                    *("@ MX 65535 mx3", "@ MX 32767 mx2", "@ MX 0 mx1"),
-                    *(f"mx{n} A {{mx{n}}}" for n in (1, 2, 3)),
-                )
-            ),
-            expect=Delivers("mx1"),
-            order=("mx1",),
+                    "extremes",
+                    "Preference 0 is the best, and 65535 the worst",
+                    ("@ MX 65535 mx3", "@ MX 32767 mx2", "@ MX 0 mx1"),
+                ),
+            )
         ),
         Scenario(
             id="hosts.order.third",
