@@ -1,21 +1,63 @@
 """pytest's end of a lab process: start it, hand over the order, wait for one trace at a time."""
 
 import contextlib
+import errno
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import IO
 
 from lab.lab import LabBroken
 from lab.messages import Broke, Done, Settled, Spec
+from lab.room import Unavailable
 from lab.sealed import command
 from model.trace import Trace
 
 ROOT = Path(__file__).resolve().parent.parent
+FOR_A_MOMENT = (errno.EAGAIN, errno.ENOMEM, errno.EFAULT)
+"""Why a kernel may refuse a new process now and give it the next moment. EFAULT was seen once, on
+6.18, among some ten thousand: execve could not read what it had been given (execve(2))."""
+STARTS = 5
+
+
+def started(
+    start: Callable[[], subprocess.Popen[bytes]], tries: int = STARTS
+) -> subprocess.Popen[bytes]:
+    """A process by `start`, which is asked again if the kernel says no for the moment.
+
+    Nothing of a run has happened before, so no verdict is asked for twice. Raises Unavailable.
+    """
+    try:
+        return start()
+    except OSError as error:
+        if error.errno in FOR_A_MOMENT and tries > 1:
+            return started(start, tries - 1)
+        raise Unavailable(
+            f"a lab's process could not be started ({error}); see whether the machine has run "
+            "out of memory or of processes (`free`, `ulimit -u`), and run again"
+        ) from error
+
+
+def _process(sealed: bool, pipe: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A lab's process with its end of the pipe."""
+    argv: Sequence[str] = [sys.executable, "-m", "lab.process", str(pipe)]
+    whole = command(argv) if sealed else argv
+    return started(
+        lambda: subprocess.Popen(
+            whole,
+            pass_fds=[pipe],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+            start_new_session=True,  # Ctrl-C is ours: the lab ends when the pipe closes
+        )
+    )
 
 
 class LabClient:
@@ -24,26 +66,19 @@ class LabClient:
     def __init__(self, spec: Spec, deadline: float) -> None:
         """Start the process. `deadline` is how many seconds a trace may take to come.
 
-        Raises Unavailable if a sealed room cannot be had.
+        Raises Unavailable if a sealed room cannot be had, or no process.
         """
-        ours, theirs = socket.socketpair()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._deadline = deadline
         self._traces: dict[str, Trace | str] = {}
         self._lost = ""
         self.done: Done | None = None
         self.started = time.monotonic()
-        argv: Sequence[str] = [sys.executable, "-m", "lab.process", str(theirs.fileno())]
-        with theirs:
-            self._process = subprocess.Popen(
-                command(argv) if spec.sealed else argv,
-                pass_fds=[theirs.fileno()],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=self._errors,
-                stderr=self._errors,
-                start_new_session=True,  # Ctrl-C is ours: the lab ends when the pipe closes
-            )
+        with contextlib.ExitStack() as undo:
+            ours, theirs = map(undo.enter_context, socket.socketpair())
+            self._errors = undo.enter_context(tempfile.TemporaryFile())
+            self._process = _process(spec.sealed, theirs.fileno(), self._errors)
+            theirs.close()
+            undo.pop_all()  # it lives as long as the process does
         self._connection = Connection(ours.detach())
         with contextlib.suppress(OSError):  # it has ended already; reading will say so
             self._connection.send(spec)

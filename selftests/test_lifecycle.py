@@ -1,8 +1,10 @@
 """However a run ends, nothing of it is left: no process, mount, namespace, file or socket."""
 
+import errno
 import os
 import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.client import STARTS, started
 from lab.room import Unavailable
 from lab.sealed import command
 from selftests.running import DEADLINE, HARNESS, INTERRUPTED, OK, ROOT, argv_of, environment
@@ -195,3 +198,30 @@ def test_a_process_that_is_left_is_seen(tmp_path: Path) -> None:
         sleeper.kill()
         sleeper.wait()
     assert watch.leftovers(PATIENCE) == []
+
+
+class _Kernel:
+    """Refuses some processes, and gives the next."""
+
+    def __init__(self, *refusals: int) -> None:
+        self.refusals = list(refusals)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """A process, or the next refusal."""
+        if self.refusals:
+            raise OSError(self.refusals.pop(0), "no")
+        return subprocess.Popen([sys.executable, "-c", ""])
+
+
+def test_a_process_that_the_kernel_refuses_for_a_moment_is_asked_for_again() -> None:
+    """EAGAIN, ENOMEM and EFAULT pass; the run has not begun, so nothing is repeated."""
+    kernel = _Kernel(errno.EAGAIN, errno.EFAULT)
+
+    assert started(kernel.start).wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("refusals", [(errno.ENOENT,), (errno.EAGAIN,) * STARTS])
+def test_a_process_that_cannot_be_had_is_one_sentence(refusals: tuple[int, ...]) -> None:
+    """What will not pass, or does not, is said with the remedy, and is not the target's fault."""
+    with pytest.raises(Unavailable, match=r"could not be started .* run again"):
+        started(_Kernel(*refusals, errno.ENOENT).start)
