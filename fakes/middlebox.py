@@ -30,6 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fakes.receiver import Receiver
 from fakes.smtp import LINE_LIMIT, MailHost, Secured, Session, stop_listening
 from fakes.transaction import Transaction
 from model.events import Accepted, Closed, Connected, Did, Encrypted, Event, Heard, TlsFailed
@@ -133,7 +134,7 @@ class Middlebox:
             await self._server.wait_closed()
 
 
-class Side(asyncio.Protocol):
+class Side(Receiver):
     """One of the two connections of a crossing: `agent` or `host`."""
 
     def __init__(self, crossing: "Crossing", name: str) -> None:

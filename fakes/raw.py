@@ -11,6 +11,7 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from fakes.receiver import Receiver
 from fakes.smtp import MailHost
 from model.events import Closed, Connected, Did, Heard
 from model.smtp import Action, HangUp, Say, Send, Stage
@@ -31,7 +32,7 @@ def _stage_of(line: str) -> Stage:
     return Stage(verb) if verb in set(Stage) else Stage.GREETING
 
 
-class RawConnection(asyncio.Protocol):
+class RawConnection(Receiver):
     """One connection to a raw host."""
 
     def __init__(self, host: RawHost) -> None:

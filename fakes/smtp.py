@@ -35,6 +35,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+from fakes.receiver import Receiver
 from fakes.transaction import Transaction
 from fakes.wire import attach, no_more_than
 from fakes.witness import Witness
@@ -209,7 +210,7 @@ class MailHost:
         self.saw(accepted)
 
 
-class Session(asyncio.Protocol):
+class Session(Receiver):
     """One connection to a mail host."""
 
     def __init__(self, host: MailHost) -> None:
