@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 from fakes.receiver import Receiver
-from fakes.smtp import MailHost
+from fakes.smtp import MailHost, shown
 from model.events import Closed, Connected, Did, Heard
 from model.smtp import Action, HangUp, Say, Send, Stage
 
@@ -30,6 +30,19 @@ def _stage_of(line: str) -> Stage:
     """The stage that a command line opens; that of the greeting for anything unknown."""
     verb = line.partition(" ")[0].lower()
     return Stage(verb) if verb in set(Stage) else Stage.GREETING
+
+
+def _deed(action: Action) -> str:
+    """What the trace says of an action."""
+    match action:
+        case Say(text):
+            return text
+        case Send(octets):
+            return f"* sends {shown(octets)}"
+        case HangUp(reset):
+            return f"* closes ({'RST' if reset else 'FIN'})"
+        case _:
+            return f"* {action}"
 
 
 class RawConnection(Receiver):
@@ -80,7 +93,7 @@ class RawConnection(Receiver):
             return
         host = self.host
         host.witness.saw(
-            host.label, Did(host.now(), host.name, self._conn, stage, f"* {action}", True)
+            host.label, Did(host.now(), host.name, self._conn, stage, _deed(action), True)
         )
         if isinstance(action, Say):
             action = Send(action.text.replace("\n", "\r\n").encode() + b"\r\n", action.close)

@@ -421,10 +421,10 @@ class Session(Receiver):
                     self._say(text)
                 self._effect(stage, text, close, reset)
             case Send(octets):
-                self._did(stage, f"* sends {_shown(octets)}", spoiled)
+                self._did(stage, f"* sends {shown(octets)}", spoiled)
                 self._send(stage, action)
             case Pour():
-                self._did(stage, f"* sends {_shown(action.octets)} over and over", spoiled)
+                self._did(stage, f"* sends {shown(action.octets)} over and over", spoiled)
                 self._idle, self._pouring = True, action
                 self._pour()
             case Stall(keep):
@@ -655,7 +655,7 @@ def _octets(text: str) -> bytes:
     return text.replace("\n", "\r\n").encode() + b"\r\n"
 
 
-def _shown(octets: bytes) -> str:
+def shown(octets: bytes) -> str:
     """Octets for the trace, not too many."""
     return repr(octets) if len(octets) <= SHOWN else f"{octets[:SHOWN]!r}... ({len(octets)} octets)"
 

@@ -249,7 +249,8 @@ def describe(event: Event) -> str:
             who = f"B: {event.by}: " if event.by else "S: "
             return f"#{event.conn}  {who}{event.deed}{flag}".replace("\n", " | ")
         case Encrypted():
-            return f"#{event.conn}  ** {event.version} {event.cipher}, SNI {event.sni or '-'}"
+            flaw = "" if event.certificate is Flaw.VALID else f", certificate {event.certificate}"
+            return f"#{event.conn}  ** {event.version} {event.cipher}, SNI {event.sni or '-'}{flaw}"
         case TlsFailed():
             return f"#{event.conn}  ** handshake failed: {event.error}"
         case Closed():
