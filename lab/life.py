@@ -324,7 +324,7 @@ class Life:
         waiting = self._queue_ids
         if len(waiting) > 1:
             held = await self._subject.held()
-            waiting = [one for one in waiting if one in held]
+            waiting = [one for one in waiting if one in held.by_id]
         await self._subject.call(self._subject.target.retry, *waiting)
 
     async def _waiting(self) -> tuple[str, ...]:
@@ -334,22 +334,15 @@ class Life:
         """
         held = await self._subject.held()
         ours = {canonical(one): one for one in self._placed.placement.recipients}
-        at_home = "@" + self._placed.placement.domain
-        found = dict.fromkeys(
-            ours.get(name, one)
-            for queue_id, recipients in held.items()
-            for one, name in zip(recipients, map(canonical, recipients), strict=True)
-            if queue_id in self._queue_ids or name.endswith(at_home)
-        )
-        return tuple(found)
+        of_ours = (one for name in self._queue_ids for one in held.by_id.get(name, ()))
+        names = (*of_ours, *held.by_domain.get(self._placed.placement.domain, ()))
+        return tuple(dict.fromkeys(ours.get(canonical(one), one) for one in names))
 
     async def _is_on_its_way_home(self) -> bool:
         """Whether the queue still has something to tell a sender who can be told."""
         if self.scenario.told is None or self.scenario.mail.home is not Home.LISTENS:
             return False
-        home = "@" + self._placed.placement.home
-        held = await self._subject.held()
-        return any(name.lower().endswith(home) for names in held.values() for name in names)
+        return self._placed.placement.home in (await self._subject.held()).by_domain
 
     async def _grow_old(self) -> None:
         """Wait until the mail is given up: not before its time, however long the others take."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from lab.held import Held, held
 from lab.journal import Journal
 from lab.plan import Placed
 from lab.room import AgentDied, Room
@@ -21,7 +22,7 @@ from model.address import canonical
 from model.events import Reported
 from model.report import Report
 from model.timers import Timers
-from targets.base import InQueue, Route, Target
+from targets.base import Route, Target
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ class Subject:
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._reading: asyncio.Task[Sequence[InQueue]] | None = None
+        self._reading: asyncio.Task[Held] | None = None
 
     async def call(self, function: Callable[..., T], *args: object) -> T:
         """Call an adapter from a worker thread: adapters are synchronous.
@@ -110,16 +111,19 @@ class Subject:
         await self.call(self.target.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def held(self) -> dict[str, tuple[str, ...]]:
-        """Whom the queue holds each message for, by queue id; who comes together shares a reading.
+    async def held(self) -> Held:
+        """What the queue holds; who comes together shares a reading.
 
         Somebody who comes while a reading is under way needs a newer one.
         """
         if self._reading is not None and not self._reading.done():
             await asyncio.wait([self._reading])
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self.call(self.target.queue))
-        return {one.queue_id: tuple(one.recipients) for one in await self._reading}
+            self._reading = asyncio.create_task(self._read())
+        return await self._reading
+
+    async def _read(self) -> Held:
+        return held(await self.call(self.target.queue))
 
     def _follow(self) -> None:
         """Pass the agent's reports on to the loop; runs in a thread until the agent ends."""

@@ -12,6 +12,7 @@ from catalogue.control import CLOSING, OPENING
 from fakes.reach import NOWHERE
 from fixtures.runs import CONTROLS, WHOLE
 from fixtures.shards import plain, shard
+from lab.held import held
 from lab.journal import Journal
 from lab.pace import PACES
 from lab.plan import place_all
@@ -24,7 +25,7 @@ from model.smtp import Stage
 from model.tls import Tls
 from model.trace import Clock
 from selftests.worlds import deferred, ndr, stored
-from targets.base import Capability, lacking
+from targets.base import Capability, InQueue, lacking
 
 FAST = PACES["fast"]
 DAY = 24 * 3600.0
@@ -316,3 +317,13 @@ def test_what_an_adapter_must_have_follows_from_what_it_can() -> None:
     assert not {"kill", "start_again", "reroute", "pass_time"} & set(lacking(bare))
     assert {"kill", "start_again"} < set(lacking(able))
     assert "reroute" not in lacking(able)
+
+
+def test_a_reading_of_the_queue_is_found_by_id_and_by_domain() -> None:
+    """Whatever the spelling of the domain; a message to two domains stands under both."""
+    queue = [InQueue("1", ("a@x.test", "b@Y.test.")), InQueue("2", ("c@x.test",))]
+
+    found = held(queue)
+
+    assert found.by_id == {"1": ("a@x.test", "b@Y.test."), "2": ("c@x.test",)}
+    assert found.by_domain == {"x.test": ("a@x.test", "c@x.test"), "y.test": ("b@Y.test.",)}
