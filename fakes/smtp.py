@@ -613,7 +613,12 @@ class Session(Receiver):
 
 
 class Secured(sslproto.SSLProtocol):
-    """asyncio's TLS, which forgets to send the alert of a handshake that failed."""
+    """asyncio's TLS, which forgets to send the alert of a handshake that failed.
+
+    And which sets aside 256 KiB for each connection, of which hundreds live at once here.
+    """
+
+    max_size = 1 << 15
 
     def _on_handshake_complete(self, error: BaseException | None) -> None:
         if error is not None:
