@@ -17,6 +17,7 @@ from catalogue import (
     queue,
     remedy,
     reply,
+    resolver,
     restart,
     robustness,
     session,
@@ -28,6 +29,7 @@ from model.scenario import Scenario
 CHAPTERS: dict[str, tuple[Scenario, ...]] = {
     "control": control.SCENARIOS,
     "dns": dns.SCENARIOS,
+    "resolver": resolver.SCENARIOS,
     "connect": connect.SCENARIOS,
     "greeting": greeting.SCENARIOS,
     "tls": tls.SCENARIOS,

@@ -146,6 +146,9 @@ FLAWS = {
         "truncates, and over TCP is silent until it hangs up",
         _failed("no-answer"),
     ),
+    "truncated-mute-tcp": Flaw(
+        Truncate(mute=True), "truncates, and never answers over TCP", _failed("no-answer")
+    ),
     "slow": Flaw(Delay(0.25), "is slow, but in time", Delivers(), DNS_TEMPORARY),
     "servfail-once": Flaw(
         Rcode("SERVFAIL", times=1),

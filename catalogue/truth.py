@@ -138,7 +138,8 @@ def _passes(scenario: Scenario) -> bool:
         return True
     limited = any(_ends(one) for host in scenario.hosts for one in host.behaviours)
     spoiled = [s.fault for zone in scenario.all_zones for s in zone.faults]
-    return bool(scenario.changes) or limited or any(_ends(fault) for fault in spoiled)
+    mended = bool(scenario.changes) or scenario.outage is not None
+    return mended or limited or any(_ends(fault) for fault in spoiled)
 
 
 def _ends(one: Behaviour | Fault) -> bool:
@@ -202,6 +203,8 @@ def _untimely(scenario: Scenario) -> Iterator[str]:
         yield "it changes outside its course, and nobody knows when"
     if scenario.kill is not Kill.NEVER and scenario.is_timed:
         yield "its agent is killed, and time is let pass: these are different labs"
+    if scenario.outage and (scenario.is_timed or scenario.kill is not Kill.NEVER):
+        yield "its name server goes away, and time or the agent, too: these are different labs"
 
 
 def _acts_at(host: Host, stage: Stage) -> bool:

@@ -7,6 +7,10 @@ find its zone, `_decide` what to answer (the honest answer, handed through the z
 order), put it into octets, journal it, send it. Only `_decide` counts: how often a question
 (name and type, over both transports) was asked, and when it was asked first.
 
+States: made -> answering [-> gone -> answering]* -> stopped. While it is gone (`go`, `come_back`) it
+answers nobody, and journals what it is asked all the same: silent, it still hears; closed, its
+sockets are, and in a sealed room what is sent to its port is overheard.
+
 A fault meets the question that is asked, not the names that a CNAME leads to. What is said where
 there are no faults is remembered by the octets of the question, until a zone comes or changes.
 
@@ -24,9 +28,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fakes.dnscodec import ID, REMEMBERED, Question, Reply, malformed, read, write
+from fakes.overheard import Overheard
 from fakes.witness import Witness
 from fakes.zones import Table, Zones, answer_honestly, authority, parsed, table
-from model.dns import Answer, Query, Stale, Zone
+from model.dns import Answer, Gone, Query, Stale, Zone
 from model.events import Asked
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
@@ -90,6 +95,8 @@ class Nameserver:
         self._streams: set[_Stream] = set()
         self._tcp: asyncio.Server | None = None
         self._udp: _Datagrams | None = None
+        self._overheard: Overheard | None = None
+        self.gone: Gone | None = None
         self.address = ("", 0)
 
     async def start(self, ip: str, port: int) -> None:
@@ -113,12 +120,37 @@ class Nameserver:
             self._tcp.close()
         if self._udp is not None:
             self._udp.close()
+            self._udp = None
+        if self._overheard is not None:
+            self._overheard.close()
+            self._overheard = None
         closing = tuple(self._streams)
         for one in closing:
             one.abort()
         await asyncio.gather(*(one.lost for one in closing))
         if self._tcp is not None:
             await self._tcp.wait_closed()
+            self._tcp = None
+
+    async def go(self, gone: Gone, *, sealed: bool) -> None:
+        """Answer nobody from now on; what comes to a closed port is seen in a `sealed` room only."""
+        if gone is Gone.CLOSED:
+            await self.stop()
+            if sealed:
+                self._overheard = Overheard(*self.address, self._miss_closed)
+        self.gone = gone
+
+    async def come_back(self) -> None:
+        """Answer again, at the same address. Raises OSError if it is taken."""
+        gone, self.gone = self.gone, None
+        if gone is Gone.CLOSED:
+            await self.stop()
+            await self.start(*self.address)
+
+    def look(self) -> None:
+        """Take down what has been sent to the closed port so far."""
+        if self._overheard is not None:
+            self._overheard.look()
 
     # Zones ---------------------------------------------------------------------------------
 
@@ -151,6 +183,9 @@ class Nameserver:
     # One question --------------------------------------------------------------------------
 
     def _heed(self, octets: bytes, transport: str, send: Send) -> None:
+        if self.gone is not None:
+            self._miss(octets, transport, "silence")
+            return
         key = transport, octets[ID:]
         said = self._known.get(key)
         if said is None:
@@ -176,10 +211,26 @@ class Nameserver:
 
     def _take_down(self, said: _Said, transport: str) -> None:
         assert said.label is not None
-        at = self._witness.elapsed(said.label)
-        name, qtype = said.question.name, said.question.qtype
-        asked = Asked(at, name, qtype, transport, said.summary, said.spoiled)
-        self._witness.saw(said.label, asked)
+        self._saw(said.label, said.question, transport, said.summary, said.spoiled)
+
+    def _saw(
+        self, label: str, question: Question, transport: str, summary: str, spoiled: bool
+    ) -> None:
+        at = self._witness.elapsed(label)
+        asked = Asked(at, question.name, question.qtype, transport, summary, spoiled)
+        self._witness.saw(label, asked)
+
+    def _miss(self, octets: bytes, transport: str, why: str) -> None:
+        """Take down a question to a name server that is gone."""
+        question = read(octets)
+        zone = self._zones.find(question.name) if question else None
+        if question is not None and zone is None and not self._harmless(question):
+            self._witness.strayed(f"DNS {question.name or '.'} {question.qtype}")
+        if question is not None and zone is not None and zone.label is not None:
+            self._saw(zone.label, question, transport, why, spoiled=True)
+
+    def _miss_closed(self, octets: bytes) -> None:
+        self._miss(octets, "udp", "port unreachable")
 
     def _work_out(self, question: Question, zone: Table | None, transport: str) -> _Said:
         """What to say to a question."""

@@ -33,6 +33,8 @@ _DESTINATION_UNREACHABLE_6 = 1
 _TWINS = {NET_UNREACHABLE: 0, PROHIBITED: 1, HOST_UNREACHABLE: 3, PORT_UNREACHABLE: 4}
 """The same codes in ICMPv6 (RFC 4443 section 3.1), which has none for NET_PROHIBITED."""
 _PACKET_OUTGOING = 4
+IPV4, _ETHERTYPE_6 = 0x0800, 0x86DD
+"""How Ethernet names the protocols (IEEE 802 numbers)."""
 _SO_ATTACH_FILTER = 26
 _QUOTED = 128
 """Octets kept of a packet: its IP and TCP headers at their longest, and no more is needed."""
@@ -73,8 +75,8 @@ class _Protocol:
     icmp: int
 
 
-_IPV4 = _Protocol(0x0800, _SYN_OF_4, socket.AF_INET, socket.IPPROTO_ICMP)
-_IPV6 = _Protocol(0x86DD, _SYN_OF_6, socket.AF_INET6, socket.IPPROTO_ICMPV6)
+_IPV4 = _Protocol(IPV4, _SYN_OF_4, socket.AF_INET, socket.IPPROTO_ICMP)
+_IPV6 = _Protocol(_ETHERTYPE_6, _SYN_OF_6, socket.AF_INET6, socket.IPPROTO_ICMPV6)
 
 NOTHING: Program = ((0x06, 0, 0, 0),)
 """The filter that lets no packet through: ret #0."""
@@ -101,7 +103,7 @@ class Tap:
 
     def _watch(self, protocol: _Protocol) -> None:
         self._icmp[protocol.family] = _raw(protocol)
-        packets = _packets(protocol)
+        packets = packets_on_lo(protocol.program, protocol.ethertype)
         self._packets.append(packets)
         self._loop.add_reader(packets, self.look)
 
@@ -127,7 +129,7 @@ class Tap:
                 packet, address = packets.recvfrom(_QUOTED)
             except BlockingIOError:
                 return
-            if address[2] != _PACKET_OUTGOING and (ends := endpoints(packet)) is not None:
+            if is_coming(address) and (ends := endpoints(packet)) is not None:
                 self._on_syn(*ends, packet)
 
     def close(self) -> None:
@@ -138,6 +140,11 @@ class Tap:
             packets.close()
         for icmp in self._icmp.values():
             icmp.close()
+
+
+def is_coming(address: tuple[str, int, int, int, bytes]) -> bool:
+    """Whether a packet's address (packet(7)) marks it as received: on `lo` each is also sent."""
+    return address[2] != _PACKET_OUTGOING
 
 
 def has_ipv6() -> bool:
@@ -213,13 +220,16 @@ def _raw(protocol: _Protocol) -> socket.socket:
         ) from error
 
 
-def _packets(protocol: _Protocol) -> socket.socket:
-    """What SYNs are read from."""
+def packets_on_lo(program: Program, ethertype: int = IPV4) -> socket.socket:
+    """What packets are read from that a filter lets through; see `is_coming`.
+
+    Raises PermissionError where packets may not be read.
+    """
     # Protocol 0 receives nothing; bind starts it, so no packet slips in before the filter.
     packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
     try:
-        attach(packets, protocol.program)
-        packets.bind(("lo", protocol.ethertype))
+        attach(packets, program)
+        packets.bind(("lo", ethertype))
     except OSError:
         packets.close()
         raise

@@ -8,7 +8,7 @@ is there.
 
 Scenarios that are about time hold at a barrier until all the others are done, because time passes
 for everybody (`lab/timeline.py`). Those in which the agent is killed hold until all are where that
-is to happen. The control that closes a chapter starts when the chapter has ended, the last one when everything has.
+is to happen; those in which the name server is gone begin when it is (`lab/outage.py`). The control that closes a chapter starts when the chapter has ended, the last one when everything has.
 
 What holds always: the lab judges nothing; what goes wrong in it is a `LabBroken` with a
 sentence, never a trace; if the agent dies, every scenario still alive is broken by that.
@@ -22,6 +22,7 @@ from typing import Any
 from fakes.pki import Pki
 from lab.governor import Governor
 from lab.life import Life
+from lab.outage import Outages
 from lab.pace import Pace
 from lab.plan import place_all
 from lab.room import AgentDied, Room
@@ -92,6 +93,7 @@ class Lab:
         if order.kills:
             self._survive(lives)
         first = lives[: len(order.scenarios)]
+        outages = Outages(self.world.dns, first, sealed=self._room.sealed)
         try:
             await self.world.open(placed)
             await self._subject.start(self._room, pace.timers, placed)
@@ -100,10 +102,13 @@ class Lab:
             fates = [
                 self._see_to(Timeline(self._subject, first).run()),
                 self._see_to(self._kill(first)),
+                self._see_to(outages.run()),
                 self._see_to(self._kill_at(order.kills, lives)),
             ]
             orders = _in_order(lives, len(first))
-            tasks = {asyncio.create_task(self._one(life, before)) for life, before in orders}
+            tasks = {
+                asyncio.create_task(self._one(life, before, outages)) for life, before in orders
+            }
             for _ in tasks:
                 name, result = await self._settled.get()
                 if isinstance(result, Trace) or (name and isinstance(result, LabBroken)):
@@ -128,10 +133,11 @@ class Lab:
             broken = LabBroken(f"{fault}; {REMEDY}")
             self._settled.put_nowait(("", broken if known else fault))
 
-    async def _one(self, life: Life, before: Sequence[Life]) -> None:
+    async def _one(self, life: Life, before: Sequence[Life], outages: Outages) -> None:
         """One life, when those before it are over; its trace is handed out, and not kept."""
         for other in before:
             await other.over.wait()
+        await outages.is_due(life)
         await self._governor.admit()
         try:
             self._settled.put_nowait((life.id, await self._trace(life)))

@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 States: launched -> answered (the first report about each recipient) -> [one of: tried again, in a
 world that may have changed; grown old, mark by mark, with everybody else (`lab/timeline.py`);
-killed and started again] -> settled (quiet, books balanced) -> over. If the agent takes no message,
+killed and started again; through with the attempts that the name server is gone for (`lab/outage.py`)] -> settled (quiet, books balanced) -> over. If the agent takes no message,
 there is only the settling. A step that does not
 come in the pace's patience is not an error here: the trace then shows that it never came.
 """
@@ -19,6 +19,7 @@ from lab.plan import Placed
 from lab.subject import Subject
 from lab.world import World
 from model.address import canonical
+from model.dns import Outage
 from model.events import (
     Accepted,
     Changed,
@@ -29,6 +30,8 @@ from model.events import (
     Killed,
     Queued,
     Reported,
+    ResolverBack,
+    ResolverGone,
     Retried,
     Returned,
     Submitted,
@@ -70,6 +73,7 @@ class Life:
         self.at_barrier = asyncio.Event()
         self.time_is_up = asyncio.Event()
         self.was_killed = asyncio.Event()
+        self._resolver_is_back = asyncio.Event()
         self.kills_over: asyncio.Event | None = None
         self.over = asyncio.Event()
         self._world, self._subject, self._pace, self._placed = world, subject, pace, placed
@@ -84,6 +88,8 @@ class Life:
     async def live(self) -> Trace:
         """From launch to trace."""
         self._journal.open(self._label)
+        if (gone := self._world.dns.gone) is not None:
+            self._saw(ResolverGone(self._now(), gone))
         envelopes = self._placed.envelopes
         await asyncio.gather(*(self._submit(one) for one in envelopes))
         self._submitted = self._now()
@@ -119,6 +125,8 @@ class Life:
             await self._outlive()
         elif self.scenario.kill is not Kill.NEVER:
             await self._be_killed()
+        elif self.scenario.outage is not None:
+            await self._bear(self.scenario.outage)
         else:
             await self._until(self._answered)
             await self._go_on()
@@ -141,6 +149,22 @@ class Life:
         self.at_barrier.set()
         await self.was_killed.wait()
         await self._try_again()
+
+    async def _bear(self, outage: Outage) -> None:
+        """See the attempts that are made without a name server, and what comes of it when it is back."""
+        await self._until(self._answered)
+        for _ in range(outage.orders):
+            await self._order()
+        self.at_barrier.set()
+        await self._resolver_is_back.wait()
+        if is_tried_again(self.scenario.expect):
+            await self._try_again()
+
+    def resolver_is_back(self) -> None:
+        """Note that questions are answered again, and go on."""
+        if self._journal.is_open(self._label):
+            self._saw(ResolverBack(self._now()))
+        self._resolver_is_back.set()
 
     # What the timeline does with it --------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 Most scenarios are over after an attempt or two, and share a lab. Those that are about hours of
 waiting have labs of their own, because time passes for everybody there: one for each lifetime that
-an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more.
+an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more,
+and those in which the only name server is gone one for each way in which it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from lab.lab import Order
 from lab.pace import DELAY, RETRY, Pace, scaled
 from lab.sealed import why_no_ipv6
 from model.behaviours import HalfReply, KeepThenStall, Late, Quota, StallAt
-from model.dns import Delay, Silence
+from model.dns import Delay, Gone, Silence
 from model.scenario import HOUR, Family, Kill, Reach, Scenario
 from model.tls import REVOCATION, Tls
 from model.trace import Clock
@@ -109,6 +110,13 @@ class Kind(StrEnum):
     """Hours pass, or a shortened lifetime does."""
     KILLED = "killed"
     """The agent is killed, and started again."""
+    RESOLVER_CLOSED = "resolver-closed"
+    RESOLVER_SILENT = "resolver-silent"
+    """The only name server goes away, in this way, and comes back."""
+
+
+OUTAGES = {Gone.CLOSED: Kind.RESOLVER_CLOSED, Gone.SILENT: Kind.RESOLVER_SILENT}
+"""The lab of each way to be gone: a name server that is gone is so for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +131,8 @@ class _Plan:
         """The kind of lab for a scenario, and the lifetime that the agent is configured with there."""
         if scenario.kill is not Kill.NEVER:
             return Kind.KILLED, self.lifetime
+        if scenario.outage is not None:
+            return OUTAGES[scenario.outage.gone], self.lifetime
         own = scenario.own_lifetime
         if not scenario.is_timed:
             return Kind.PLAIN, self.lifetime

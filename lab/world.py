@@ -79,7 +79,8 @@ class World:
         await self.dns.stop()
 
     def look(self) -> None:
-        """Take down every SYN that has been sent."""
+        """Take down every SYN that has been sent, and every question that nobody heard."""
+        self.dns.look()
         if self._reaches is not None:
             self._reaches.look()
 

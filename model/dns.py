@@ -12,6 +12,7 @@ the address of the host of that name; addresses are the plan's business.
 """
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Protocol
 
 from model.smtp import ALWAYS
@@ -113,15 +114,19 @@ class Truncate:
     """Answer over UDP with the TC bit and no records; over TCP in full, or hang up there.
 
     `after`: a share of the target's DNS time-out for which TCP is silent before it is hung up on.
+    `mute`: over TCP the question is taken and never answered, and nobody hangs up.
     """
 
     tcp: bool = True
     after: float = 0.0
+    mute: bool = False
 
     def spoil(self, answer: Answer, query: Query) -> Answer | None:
         """Truncate what goes over UDP."""
         if query.udp:
             return replace(answer, records=(), truncated=True)
+        if self.mute:
+            return None
         return answer if self.tcp else replace(answer, cut=True, delay=self.after)
 
 
@@ -262,3 +267,23 @@ class Zone:
     def but(self, fault: Fault, name: str = "*", qtype: str = "*") -> "Zone":
         """The same zone, with a fault on one question."""
         return Zone(self.records, (*self.faults, Spoiled(fault, name, qtype)))
+
+
+class Gone(StrEnum):
+    """How a name server is gone that answers nobody, whatever the question."""
+
+    CLOSED = "closed"
+    """Nobody listens: the kernel says so by ICMP port unreachable, over TCP by RST."""
+    SILENT = "silent"
+    """It hears every question, over UDP and TCP, and answers none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The only name server is gone before the mail is handed in, and back after its first attempt.
+
+    `orders` is how often the agent is told to try again meanwhile, one attempt after the other.
+    """
+
+    gone: Gone
+    orders: int = 0

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from model.dns import Gone
 from model.report import Report
 from model.smtp import Stage
 from model.tls import Flaw
@@ -49,6 +50,21 @@ class Asked:
     transport: str
     answer: str
     spoiled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverGone:
+    """The only name server was gone when the scenario began, and in this way."""
+
+    at: float
+    gone: Gone
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverBack:
+    """It answers again."""
+
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +224,8 @@ Event = (
     | Declined
     | Changed
     | Asked
+    | ResolverGone
+    | ResolverBack
     | Knocked
     | Connected
     | Heard
@@ -238,6 +256,10 @@ def describe(event: Event) -> str:
         case Asked():
             flag = " (spoiled)" if event.spoiled else ""
             return f"DNS  {event.name} {event.qtype}/{event.transport} -> {event.answer}{flag}"
+        case ResolverGone():
+            return f"DNS  the only name server is gone: {event.gone}"
+        case ResolverBack():
+            return "DNS  the name server is back"
         case Knocked():
             return f"SYN  {event.host} {event.ip}"
         case Connected():

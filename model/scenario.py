@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from model.dns import Zone
+from model.dns import Outage, Zone
 from model.expect import Delivers, Expectation, expires
 from model.middlebox import Box
 from model.rule import Rule
@@ -278,6 +278,8 @@ class Scenario:
     unsaid: tuple[tuple[Stage, str], ...] = ()
     """What it must not say."""
     kill: Kill = Kill.NEVER
+    outage: Outage | None = None
+    """Whether the only name server is gone when the mail comes; in a lab of its own."""
 
     @property
     def chapter(self) -> str:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from model.events import Asked, Did, Encrypted, Heard, Killed, Knocked, TlsFailed
+from model.dns import Gone
+from model.events import Asked, Did, Encrypted, Heard, Killed, Knocked, ResolverGone, TlsFailed
 from model.expect import Recovers, ways
-from model.laws import reports_of
+from model.laws import is_below, reports_of
 from model.middlebox import name_of
 from model.scenario import Home, Host, Kill, Reach, Scenario
 from model.smtp import Stage
@@ -36,6 +37,24 @@ def _signs(scenario: Scenario, trace: Trace, astray: bool) -> Iterator[tuple[boo
         yield any(e.host == "home" for e in trace.all(Did)), "the sender was never written to"
     if scenario.kill is not Kill.NEVER:
         yield trace.last(Killed) is not None, "the agent was never killed"
+    if scenario.outage is not None:
+        gone = trace.last(ResolverGone) is not None
+        yield gone, "the name server was not gone when the mail came"
+        yield from _unanswered(scenario, scenario.outage.gone, trace)
+
+
+def _unanswered(scenario: Scenario, gone: Gone, trace: Trace) -> Iterator[tuple[bool, str]]:
+    """Whether the name server was missed, by who must ask it before anything else.
+
+    What is sent to a closed port is seen in the sealed room only. In an open one it must do that
+    the port was closed: no name of the scenario has ever been asked for, so none is remembered.
+    """
+    way = scenario.connector.way
+    asks = not (way and way[0].startswith("["))
+    if asks and (trace.sealed or gone is Gone.SILENT):
+        missed = (e for e in trace.all(Asked) if e.spoiled)
+        met = any(is_below(e.name, trace.placement.domain) for e in missed)
+        yield met, "nobody asked the name server that was gone"
 
 
 def _met_by_hosts(scenario: Scenario, trace: Trace, astray: bool) -> Iterator[tuple[bool, str]]:

@@ -18,6 +18,7 @@ from lab.pace import PACES
 from lab.plan import place_all
 from lab.sealed import why_no_ipv6
 from lab.setups import Setup, arrange, unsupported
+from model.dns import Gone
 from model.events import Did, Knocked, Strayed
 from model.ndr import read_notices
 from model.scenario import Change, Family, Host, Kill, Reach
@@ -90,19 +91,28 @@ def test_the_message_has_dots_to_stuff_and_only_crlf() -> None:
     assert content.replace(b"\r\n", b"").count(b"\n") == 0
 
 
-def arranged(*can: Capability, lifetime: float = 2 * DAY) -> dict[tuple[float, Clock, bool], Setup]:
-    """The labs for a target with these capabilities, by lifetime, clock, and whether it is killed."""
+Key = tuple[float, Clock, bool] | tuple[float, Clock, Gone]
+
+
+def arranged(*can: Capability, lifetime: float = 2 * DAY) -> dict[Key, Setup]:
+    """The labs for a target with these capabilities, by lifetime, clock, and what befalls it.
+
+    That is whether it is killed, or how its name server is gone.
+    """
     target: Any = SomeTarget(frozenset(can))
     wanted = [s for s in CATALOGUE.values() if not unsupported(s, target, sealed=True)]
-    found = {}
+    found: dict[Key, Setup] = {}
     for setup in arrange(wanted, CONTROLS, WHOLE, target, lifetime, FAST):
         killed = any(s.kill is not Kill.NEVER for s in setup.order.scenarios)
-        found[(setup.order.lifetime, setup.order.clock, killed)] = setup
+        ways = {s.outage.gone for s in setup.order.scenarios if s.outage}
+        assert len(ways) < 2
+        key = (setup.order.lifetime, setup.order.clock)
+        found[(*key, ways.pop()) if ways else (*key, killed)] = setup
     return found
 
 
 def test_with_a_clock_what_waits_has_a_lab_for_each_lifetime() -> None:
-    """One lab for attempts, one for each lifetime, and one for kills."""
+    """One lab for attempts, one for each lifetime, one for kills, two without a name server."""
     labs = arranged(*Capability)
 
     assert set(labs) == {
@@ -110,6 +120,8 @@ def test_with_a_clock_what_waits_has_a_lab_for_each_lifetime() -> None:
         (2 * DAY, Clock.MOVED, False),
         (DAY, Clock.MOVED, False),
         (2 * DAY, Clock.RUNS, True),
+        (2 * DAY, Clock.RUNS, Gone.CLOSED),
+        (2 * DAY, Clock.RUNS, Gone.SILENT),
     }
     order = labs[(2 * DAY, Clock.RUNS, False)].order
     assert order.scenarios[0] is OPENING

@@ -78,7 +78,7 @@ def ground(mutant: Mutant) -> list[Scenario]:
 
 
 def _takes_long(scenario: Scenario) -> bool:
-    return scenario.is_timed or scenario.kill is not Kill.NEVER
+    return scenario.is_timed or scenario.kill is not Kill.NEVER or scenario.outage is not None
 
 
 def _is_sampled(scenario: Scenario) -> bool:

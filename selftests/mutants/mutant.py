@@ -20,8 +20,8 @@ class Mutant:
     would make the lab wait its whole patience over and over, or would never meet the fault, with
     the reason beside it; what matches one of `outside` is left out of it.
     `needs_sealed`: only there can be seen what it does wrong. `hours`: it goes wrong while mail
-    waits, or over a restart; only then are scenarios run in which time is let pass, or the agent
-    killed, because each of these labs takes long.
+    waits, over a restart, or without a name server; only then are scenarios run in which time is let
+    pass, the agent killed, or the name server gone, because each of these labs takes long.
     """
 
     agent: type[Agent]
