@@ -90,6 +90,12 @@ def test_truncate_may_be_silent_over_tcp_before_it_hangs_up() -> None:
     assert slow.spoil(HONEST, ask(udp=False)) == replace(HONEST, cut=True, delay=1.5)
 
 
+def test_truncate_may_be_mute_over_tcp() -> None:
+    """There nothing is said at all; UDP is answered as ever."""
+    assert Truncate(mute=True).spoil(HONEST, ask(udp=True)) == Answer(truncated=True)
+    assert Truncate(mute=True).spoil(HONEST, ask(udp=False)) is None
+
+
 @pytest.mark.parametrize(
     ("fault", "difference"),
     [
