@@ -1,17 +1,29 @@
 """4.7.320: the certificate cannot be validated, under each setting of the connector."""
 
+from dataclasses import replace
+
 from catalogue import rules
 from catalogue.control import around
 from catalogue.rules import CN_FALLBACK, EVERY_ATTEMPT, NEXT_HOST, P320
-from catalogue.tls import SETTING_RULE
+from catalogue.tls import SETTING_RULE, TLS_ONLY
 from model.behaviours import Reply
 from model.dns import Zone
 from model.expect import AnyOf, Delivers, Expectation, Fails, Recovers, Turns
 from model.failure import Cause, Failure
 from model.rule import Rule
-from model.scenario import Change, Connector, Host, Mail, Scenario
+from model.scenario import (
+    HOUR,
+    Change,
+    Connector,
+    Host,
+    Mail,
+    Mark,
+    Party,
+    Remedy,
+    Scenario,
+)
 from model.smtp import Stage
-from model.tls import Flaw, Tls, must_refuse
+from model.tls import Flaw, Handshake, OwnCertificate, Tls, must_refuse
 
 TRY_LATER = "451 4.3.0 Try again later"
 ONE_NAME = Zone(("@ MX 10 mx", "mx A {mx1}", "mx A {mx2}"))
@@ -31,6 +43,18 @@ def _busy(flaw: Flaw = Flaw.VALID) -> Host:
     return Host(certificate=flaw, behaviours=(Reply(Stage.RCPT, TRY_LATER),))
 
 
+OWN = Fails(Cause(Failure.LOCAL_FAULT, "own-certificate"))
+NOBODY_KNOWN = Host(handshake=Handshake.CLIENT_DEMANDED_1_3)
+"""A host that lets in only who has a certificate of its authority's."""
+AMISS: tuple[tuple[OwnCertificate, Tls, str], ...] = (
+    (OwnCertificate.MISSING, Tls.ENCRYPT, "The file of the agent's own certificate is not there"),
+    (OwnCertificate.MISSING, Tls.DOMAIN, "The file of the agent's own certificate is not there"),
+    (OwnCertificate.UNREADABLE, Tls.CERTIFICATE, "A directory is where its certificate should be"),
+    (OwnCertificate.GARBAGE, Tls.DOMAIN, "The agent's own certificate is a PEM file of garbage"),
+    (OwnCertificate.FOREIGN_KEY, Tls.ENCRYPT, "The agent's key belongs to another certificate"),
+)
+"""What is wrong on the agent's own side, under settings that demand TLS: nothing is sent without it,
+whether the host would ask for it or not."""
 NOT_NOW = Fails(Cause(Failure.PEER_REPLY, "transient"), TRY_LATER)
 Said = tuple[Rule, str, str]
 """Of a flaw: the rule, the reason, and what the host has, in words."""
@@ -332,6 +356,71 @@ SCENARIOS = around(
                 (Tls.CERTIFICATE, SETTING_RULE[Tls.CERTIFICATE], Delivers()),
                 (Tls.DOMAIN, rules.ADDRESS, _refused("host-mismatch")),
             )
+        ),
+        # The agent's own
+        *(
+            Scenario(
+                id=f"certificate.client.valid.under-{setting}",
+                title=f"The host {words}, and the connector has one",
+                rule=rules.CLIENT_SHOWS,
+                hosts=(host,),
+                connector=Connector(tls=setting, own_certificate=OwnCertificate.VALID),
+            )
+            for setting, host, words in (
+                (Tls.DOMAIN, NOBODY_KNOWN, "demands a client certificate"),
+                (
+                    Tls.ENCRYPT,
+                    Host(handshake=Handshake.CLIENT_DEMANDED_1_2),
+                    "demands a client certificate over TLS 1.2",
+                ),
+                (
+                    Tls.NONE,
+                    replace(NOBODY_KNOWN, behaviours=TLS_ONLY),
+                    "takes no mail in clear and demands a client certificate",
+                ),
+            )
+        ),
+        *(
+            Scenario(
+                id=f"certificate.client.{kind}.under-{setting}",
+                title=f"{words}, under {setting}",
+                rule=rules.LOCAL_FAULT,
+                connector=Connector(tls=setting, own_certificate=kind),
+                expect=OWN,
+            )
+            for kind, setting, words in AMISS
+        ),
+        *(
+            Scenario(
+                id=f"certificate.client.{kind}.under-none",
+                title=f"{words}, and TLS is only a wish",
+                rule=rules.OPPORTUNISTIC,
+                connector=Connector(own_certificate=kind),
+                expect=AnyOf(Delivers(), OWN),
+            )
+            for kind, words in (
+                (OwnCertificate.MISSING, "The agent's own certificate is not there"),
+                (OwnCertificate.FOREIGN_KEY, "The agent's key belongs to another certificate"),
+            )
+        ),
+        Scenario(
+            id="certificate.client.missing.replaced",
+            title="The agent's own certificate is not there, until the connector is given another",
+            rule=rules.LOCAL_FAULT,
+            hosts=(NOBODY_KNOWN,),
+            connector=Connector(tls=Tls.ENCRYPT, own_certificate=OwnCertificate.MISSING),
+            course=(
+                Mark(
+                    5 * HOUR,
+                    change=Change(
+                        connector=Connector(tls=Tls.ENCRYPT, own_certificate=OwnCertificate.VALID),
+                        remedy=Remedy(
+                            "the connector is given another certificate", Party.CONNECTOR
+                        ),
+                    ),
+                ),
+            ),
+            expect=Recovers(OWN),
         ),
         # Several hosts
         Scenario(

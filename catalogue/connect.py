@@ -6,6 +6,7 @@ from catalogue.rules import (
     CONNECTOR_OFF,
     EACH_ATTEMPT,
     GREETING_FIRST,
+    LOCAL_FAULT,
     NEXT_HOST,
     P315,
     P316,
@@ -13,6 +14,7 @@ from catalogue.rules import (
     P318,
     PER_COMMAND,
     RETRY,
+    SOURCE,
     TOO_MANY,
 )
 from model.behaviours import (
@@ -29,7 +31,19 @@ from model.dns import Zone
 from model.expect import AnyOf, Delivers, Fails, Recovers, Turns
 from model.failure import Cause, Failure
 from model.rule import Rule
-from model.scenario import Change, Connector, Host, Mail, Reach, Scenario
+from model.scenario import (
+    HOUR,
+    Change,
+    Connector,
+    Host,
+    Mail,
+    Mark,
+    Party,
+    Reach,
+    Remedy,
+    Scenario,
+    Source,
+)
 from model.smtp import Action, Behaviour, Listen, Send, Stage
 from model.tls import Tls
 
@@ -119,6 +133,18 @@ QUOTA = Fails(Cause(Failure.CANNOT_CONNECT, "service-unavailable"), TOO_BUSY)
 SLOWLY = Late(Stage.GREETING, 0.4)
 """Keeps connections open long enough for those of several messages to overlap, before any of
 them has been turned away: agents remember that of a host."""
+
+NO_SOURCE = Fails(Cause(Failure.LOCAL_FAULT, "source-address"))
+FROM_FIRST, FROM_SECOND = Connector(source=Source.FIRST), Connector(source=Source.SECOND)
+FROM_NOWHERE = Connector(source=Source.ABSENT)
+BARS_FIRST = Host(bars=Source.FIRST)
+
+
+def _from_second(words: str) -> tuple[Mark, ...]:
+    """The connector is given another source address, in the running agent."""
+    change = Change(connector=FROM_SECOND, remedy=Remedy(words, Party.CONNECTOR))
+    return (Mark(5 * HOUR, change=change),)
+
 
 SCENARIOS = around(
     "connect",
@@ -436,6 +462,60 @@ SCENARIOS = around(
             mail=Mail(octets=60_000),
             change=HEALTHY,
             expect=Recovers(HANG),
+        ),
+        # From where
+        Scenario(
+            id="connect.source.second",
+            title="The connector names one of the machine's addresses to connect from",
+            rule=SOURCE,
+            connector=FROM_SECOND,
+        ),
+        Scenario(
+            id="connect.source.welcome",
+            title="A firewall turns one address away, and the connector names another",
+            rule=SOURCE,
+            hosts=(BARS_FIRST,),
+            connector=FROM_SECOND,
+        ),
+        Scenario(
+            id="connect.source.refused",
+            title="A firewall turns away the address that the connector names, and no other",
+            rule=P316,
+            hosts=(BARS_FIRST,),
+            connector=FROM_FIRST,
+            expect=PROHIBITED,
+        ),
+        Scenario(
+            id="connect.source.refused.first-mx",
+            title="The first MX host turns the connector's address away, the second does not",
+            rule=NEXT_HOST,
+            hosts=(BARS_FIRST, Host("mx2")),
+            connector=FROM_FIRST,
+            expect=Delivers("mx2"),
+        ),
+        Scenario(
+            id="connect.source.refused.another-named",
+            title="An address is turned away until the connector names another one",
+            rule=P316,
+            hosts=(BARS_FIRST,),
+            connector=FROM_FIRST,
+            course=_from_second("the connector is given an address that is not on a list"),
+            expect=Recovers(PROHIBITED),
+        ),
+        Scenario(
+            id="connect.source.absent",
+            title="The address that the connector names is not on this machine",
+            rule=LOCAL_FAULT,
+            connector=FROM_NOWHERE,
+            expect=NO_SOURCE,
+        ),
+        Scenario(
+            id="connect.source.absent.corrected",
+            title="The address is not on this machine, until the connector names one that is",
+            rule=LOCAL_FAULT,
+            connector=FROM_NOWHERE,
+            course=_from_second("the connector is given an address that the machine has"),
+            expect=Recovers(NO_SOURCE),
         ),
     ),
     connector=BY_ADDRESS,

@@ -34,6 +34,12 @@ DOT = Rule(
 TRANSIENT = Rule("RFC 5321", "4.2.1", MUST, "4yz: not now; the client should try again")
 PERMANENT = Rule("RFC 5321", "4.2.1", MUST, "5yz: the client should not repeat the request")
 NULL_SENDER = Rule("RFC 5321", "6.1", MUST, "no notification is sent for mail from the null path")
+LOCAL_FAULT = Rule(
+    "RFC 5321",
+    "4.5.4.1",
+    MUST,
+    "what cannot be sent at once is kept and tried again, wherever the obstacle is",
+)
 OPPORTUNISTIC = Rule(
     "Set-OutboundConnector", "TlsSettings", POLICY, "without a setting TLS is used where it works"
 )
@@ -142,6 +148,9 @@ PER_COMMAND = Rule(
 )
 TOO_MANY = Rule(
     "RFC 5321", "3.8", MUST, "a 421 may come at any time; what it turned away is tried again"
+)
+SOURCE = Rule(
+    "Set-SendConnector", "SourceIPAddress", MUST, "connections come from the address that is named"
 )
 BLACK_HOLE = Rule(
     "RFC 2923",
@@ -439,6 +448,9 @@ CLIENT_DEMANDED = Rule(
     "4.4.2.4",
     MUST,
     "a server may refuse a client without a certificate, who may take the handshake for done",
+)
+CLIENT_SHOWS = Rule(
+    "RFC 8446", "4.4.2", MUST, "a client that is asked for its certificate sends the one it has"
 )
 NAME_SENT = Rule("RFC 6066", "3", SHOULD, "a client says which server it wants")
 NAME_UNKNOWN = Rule(

@@ -18,9 +18,9 @@ from model.dns import Fault
 from model.expect import AnyOf, Delivers, Each, Expectation, One, Recovers, Refuses, failures, ways
 from model.failure import REASONS
 from model.middlebox import name_of
-from model.scenario import Family, Host, Kill, Mail, Reach, Scenario
+from model.scenario import Family, Host, Kill, Mail, Reach, Scenario, Source
 from model.smtp import ALWAYS, Behaviour, Moment, Say, Stage
-from model.tls import Flaw, Handshake, must_refuse
+from model.tls import Flaw, Handshake, OwnCertificate, must_refuse
 
 LABEL_LIMIT = 63
 """Octets of a DNS label (RFC 1035 section 2.3.4)."""
@@ -187,7 +187,14 @@ def _unservable(scenario: Scenario) -> Iterator[str]:
             yield f"its zone has the address of {found['name']!r}, which is none of its hosts"
         elif found and found["type"] != families[found["name"]].qtype:
             yield f"its zone has an address of another family: {line}"
+    chosen = any(one.source is not Source.USUAL for one in scenario.connectors)
     for host in scenario.all_hosts:
+        if host.family is Family.IPV6 and (chosen or host.bars):
+            yield f"{host.name} has IPv6, and all addresses that mail is told to come from are IPv4"
+        if host.bars in (Source.USUAL, Source.ABSENT):
+            yield f"{host.name} turns away whoever comes from {host.bars}, which is no known address"
+        if host.bars and (host.box or host.swallows or host.reach is not Reach.UP):
+            yield f"{host.name} turns somebody away, and a second thing is in front of it"
         if host.family is Family.IPV6 and host.reach is Reach.NET_PROHIBITED:
             yield f"{host.name} cannot be {host.reach}: ICMPv6 has no code that says so"
 
@@ -249,6 +256,11 @@ def unused(scenarios: Iterable[Scenario]) -> Iterator[str]:
         yield f"no scenario has a certificate that is {flaw}"
     for handshake in set(Handshake) - {host.handshake for s in found for host in s.all_hosts}:
         yield f"no scenario has a handshake that is {handshake}"
+    connectors = [connector for s in found for connector in s.connectors]
+    for kind in set(OwnCertificate) - {one.own_certificate for one in connectors}:
+        yield f"no scenario has a connector with a certificate that is {kind}"
+    for source in set(Source) - {one.source for one in connectors}:
+        yield f"no scenario has a connector whose source is {source}"
     causes = {str(f.cause) for s in found for way in ways(s.expect) for f in failures(way)}
     for failure, reasons in REASONS.items():
         for reason in sorted(reasons):

@@ -31,7 +31,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fakes.receiver import Receiver
-from fakes.smtp import LINE_LIMIT, MailHost, Secured, Session, stop_listening
+from fakes.smtp import LINE_LIMIT, MailHost, Secured, Session, peer_of, stop_listening
 from fakes.transaction import Transaction
 from model.events import Accepted, Closed, Connected, Did, Encrypted, Event, Heard, TlsFailed
 from model.middlebox import (
@@ -246,7 +246,7 @@ class Crossing:
             return
         self._box.crossings.add(self)
         self._last = asyncio.get_running_loop().time()
-        self._saw(Connected(self._now(), self._box.host.name, self.conn))
+        self._saw(Connected(self._now(), self._box.host.name, self.conn, peer_of(side.transport)))
         side.transport.pause_reading()
         self.joining = asyncio.create_task(self._join())
 

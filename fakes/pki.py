@@ -3,7 +3,7 @@
 Theory of operation
 -------------------
 A `Pki` has a root that the agent trusts, an intermediate below it that issues the leaves, a root
-that nobody knows, and for each flaw that sits in the chain an authority that has it. trustme
+that nobody knows, one whose clients the hosts let in, and for each flaw that sits in the chain an authority that has it. trustme
 makes the sound authorities; the rest is made by `fakes/mint.py`, since trustme makes no flawed
 ones. A server context is made at the first request for a flaw and a name, and kept: handshakes
 share it. How the host then shakes hands is in `fakes/handshake.py`.
@@ -107,6 +107,7 @@ class Pki:
         root = trustme.CA(path_length=DEPTH, organization_unit_name="Trusted root")
         self._root = Authority.of(root)
         self._unknown = Authority.of(trustme.CA(organization_unit_name="Unknown root"))
+        self._clients = Authority.of(trustme.CA(organization_unit_name="Clients' root"))
         self._revoked = iter(REVOKED_SERIALS)
         bad = self._root.below("Revoked intermediate")
         self._root = replace(self._root, revoked=(bad.certificate.serial_number,))
@@ -139,6 +140,13 @@ class Pki:
             self._contexts[wanted] = self._make(*wanted)
         return self._contexts[wanted]
 
+    def client(self, name: str) -> tuple[bytes, bytes]:
+        """A certificate for a client of this name, whom the hosts let in, and its key; in PEM."""
+        key = new_key()
+        purposes = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+        draft = Draft(name, key, (x509.DNSName(name),), purposes=purposes)
+        return self._clients.sign(draft).public_bytes(Encoding.PEM), pem_of(key)
+
     def _make(
         self, flaw: Flaw, names: tuple[str, ...], ips: tuple[str, ...], handshake: Handshake
     ) -> ssl.SSLContext:
@@ -152,7 +160,7 @@ class Pki:
         served = self._served(flaw, names, ips, self._key(flaw, handshake))
         weak = flaw in (Flaw.WEAK_KEY, Flaw.SHA1)
         return server_context(
-            handshake, served, self._unknown.pem, names[0], other=other, weak=weak
+            handshake, served, self._clients.pem, names[0], other=other, weak=weak
         )
 
     def _served(self, flaw: Flaw, names: tuple[str, ...], ips: tuple[str, ...], key: Key) -> bytes:

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 from fakes.receiver import Receiver
-from fakes.smtp import MailHost, shown
+from fakes.smtp import MailHost, peer_of, shown
 from model.events import Closed, Connected, Did, Heard
 from model.smtp import Action, HangUp, Say, Send, Stage
 
@@ -62,7 +62,9 @@ class RawConnection(Receiver):
         self._transport = transport
         self.host.sessions.add(self)
         host = self.host
-        host.witness.saw(host.label, Connected(host.now(), host.name, self._conn))
+        host.witness.saw(
+            host.label, Connected(host.now(), host.name, self._conn, peer_of(transport))
+        )
         self._act(Stage.GREETING)
 
     def data_received(self, data: bytes) -> None:

@@ -10,6 +10,8 @@ Theory of operation
 - BACKLOG: a listener that never accepts and whose queue is full. `listen(0)` leaves room for one
   connection, which a filler of our own takes; the kernel drops every further SYN.
 - what is said by ICMP (`_CODES`), in a sealed room: as SILENT, and the tap answers each SYN.
+- whom a host `bars`, in a sealed room: the host listens with a filter of its own that lets nothing
+  through from one source, and the tap answers each SYN of that source's as a firewall would.
 - UNREACHABLE, NET_UNREACHABLE in an open room: the address `NOWHERE`, the broadcast address of
   127/8, to which no connection can be made: ENETUNREACH at once, and nothing leaves the machine.
 
@@ -73,6 +75,7 @@ class Reaches:
         self._told = on_syn
         self._sockets: dict[tuple[str, int], list[socket.socket]] = {}
         self._codes: dict[tuple[str, int], int] = {}
+        self._barred: dict[tuple[str, int], str] = {}
         self._fillers: set[tuple[str, int]] = set()
         self._tap = Tap(self._on_syn) if sealed else None
 
@@ -95,6 +98,15 @@ class Reaches:
         if reach in _CODES:
             self._codes[ip, port] = _CODES[reach]
 
+    def bar(self, ip: str, port: int, source: str) -> None:
+        """Answer SYNs from a source by ICMP: prohibited. The host there drops them by itself.
+
+        Raises ValueError in an open room, where they would just vanish.
+        """
+        if self._tap is None:
+            raise ValueError(f"{source} cannot be turned away at {ip} in an open room")
+        self._barred[ip, port] = source
+
     def look(self) -> None:
         """Tell at once of every SYN that has been sent."""
         if self._tap is not None:
@@ -115,6 +127,7 @@ class Reaches:
                 one.shutdown(socket.SHUT_RDWR)  # see smtp.stop_listening
             one.close()
         self._codes.pop((ip, port), None)
+        self._barred.pop((ip, port), None)
 
     def _fill_up(self, ip: str, port: int) -> list[socket.socket]:
         listener = _bound(ip, port)
@@ -130,7 +143,8 @@ class Reaches:
         if (source, source_port) in self._fillers:
             return
         self._told(source, source_port, ip, port)
-        code = self._codes.get((ip, port))
+        barred = self._barred.get((ip, port)) == source
+        code = PROHIBITED if barred else self._codes.get((ip, port))
         if code is not None:
             asyncio.get_running_loop().call_later(_DISTANCE, self._answer, code, packet)
 

@@ -37,7 +37,7 @@ from typing import Any, Protocol
 
 from fakes.receiver import Receiver
 from fakes.transaction import Transaction
-from fakes.wire import attach, no_more_than
+from fakes.wire import Program, attach, no_more_than, not_from
 from fakes.witness import Witness
 from model.address import canonical
 from model.events import (
@@ -103,7 +103,8 @@ class MailHost:
 
     `context` makes the TLS context when STARTTLS is first asked for; `flaw` is what is wrong with
     its certificate; `reply_timeout` is the agent's own, in seconds, which shares are parts of.
-    Segments with more than `swallows` octets vanish on their way to the host (0: none do).
+    Segments with more than `swallows` octets vanish on their way to the host (0: none do), and so
+    does whatever comes from the address `bars`, unless that is empty.
     """
 
     witness: Witness
@@ -120,6 +121,7 @@ class MailHost:
     reply_timeout: float = 3.0
     flaw: Flaw = Flaw.VALID
     swallows: int = 0
+    bars: str = ""
     beside: str = ""
     """One more domain whose mail is its business."""
     visits: collections.Counter[Stage] = field(default_factory=collections.Counter)
@@ -134,9 +136,15 @@ class MailHost:
         self._server = await loop.create_server(
             self.accept, self.ip, self.port, backlog=512, reuse_address=True
         )
-        if self.swallows:
+        if program := self._program():
             for listener in self._server.sockets:  # what it accepts inherits the filter
-                attach(listener, no_more_than(self.swallows))
+                attach(listener, program)
+
+    def _program(self) -> Program:
+        """What of the packets on their way to the host gets there; empty: all."""
+        if self.bars:
+            return not_from(self.bars)
+        return no_more_than(self.swallows) if self.swallows else ()
 
     def succeed(self, other: "MailHost") -> None:
         """Take the place of another host at its address, which is listened at without a break.
@@ -243,7 +251,8 @@ class Session(Receiver):
         if self._raw is None:
             self._raw = transport
             self.host.sessions.add(self)
-            self.host.saw(Connected(self.host.now(), self.host.name, self.conn))
+            source = peer_of(transport)
+            self.host.saw(Connected(self.host.now(), self.host.name, self.conn, source))
             self._at(Stage.GREETING, self._transaction.usual(Stage.GREETING, "", False))
         else:
             self._encrypted, self._shaking = True, False
@@ -598,6 +607,7 @@ class Session(Receiver):
             (made.cipher() or ("",))[0],
             getattr(made, "offered_sni", ""),
             getattr(made, "shown", self.host.flaw),
+            _client_of(made),
         )
 
     # Telling -------------------------------------------------------------------------------
@@ -663,6 +673,19 @@ def _octets(text: str) -> bytes:
 def shown(octets: bytes) -> str:
     """Octets for the trace, not too many."""
     return repr(octets) if len(octets) <= SHOWN else f"{octets[:SHOWN]!r}... ({len(octets)} octets)"
+
+
+def peer_of(transport: asyncio.BaseTransport) -> str:
+    """The address at the other end; empty if it is gone already."""
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if peer else ""
+
+
+def _client_of(made: Any) -> str:
+    """The common name in the client's certificate; only one that was verified has fields here."""
+    fields = made.getpeercert() or {}
+    names = (v for part in fields.get("subject", ()) for k, v in part if k == "commonName")
+    return next(names, "")
 
 
 def _words_of(error: BaseException) -> str:

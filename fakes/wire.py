@@ -36,6 +36,8 @@ _PACKET_OUTGOING = 4
 IPV4, _ETHERTYPE_6 = 0x0800, 0x86DD
 """How Ethernet names the protocols (IEEE 802 numbers)."""
 _SO_ATTACH_FILTER = 26
+_NETWORK_HEADER = 0xFFF00000
+"""SKF_NET_OFF: where the IP header begins, for a filter that is shown TCP segments."""
 _QUOTED = 128
 """Octets kept of a packet: its IP and TCP headers at their longest, and no more is needed."""
 
@@ -243,6 +245,17 @@ def no_more_than(octets: int) -> Program:
         (0x25, 1, 0, octets),  # jgt #octets: drop
         (0x06, 0, 0, 0xFFFFFFFF),  # ret all
         (0x06, 0, 0, 0),  # ret #0
+    )
+
+
+def not_from(source: str) -> Program:
+    """The filter that lets nothing through from one address (IPv4); the IP header is in front."""
+    (address,) = struct.unpack("!I", socket.inet_aton(source))
+    return (
+        (0x20, 0, 0, _NETWORK_HEADER + 12),  # ld [12]
+        (0x15, 0, 1, address),  # jeq #source: drop
+        (0x06, 0, 0, 0),  # ret #0
+        (0x06, 0, 0, 0xFFFFFFFF),  # ret all
     )
 
 

@@ -8,11 +8,13 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
+from fakes import own_certificate
 from fakes.reach import NO_WAY, NOWHERE
 from lab.room import Room
 from lab.sealed import NETWORK6
-from model.scenario import Connector, Family, Scenario
+from model.scenario import Connector, Family, Scenario, Source
 from model.trace import Placement
 from targets.base import Envelope, Route
 
@@ -20,6 +22,8 @@ PLAIN = ("MIME-Version: 1.0", "Content-Type: text/plain; charset=us-ascii")
 """Header fields of a message whose scenario has none of its own."""
 HOME = "home.test"
 """The domain below which every scenario's sender lives."""
+NOBODYS = "203.0.113.9"
+"""An address for documentation (RFC 5737): no machine has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,14 @@ class Placed:
     """A scenario with its place and its route; its messages are written when they are asked for.
 
     `inner` are the addresses that hosts behind a box have, by relative name; nobody else may know.
+    `certificates` is the folder of the agent's own.
     """
 
     scenario: Scenario
     placement: Placement
     route: Route
     inner: Mapping[str, str]
+    certificates: Path
 
     @property
     def envelopes(self) -> tuple[Envelope, ...]:
@@ -45,7 +51,8 @@ class Placed:
 
     def route_by(self, connector: Connector) -> Route:
         """The route that mail takes by another connector; its lifetime stays."""
-        return _route(self.scenario, connector, self.placement, self.route.lifetime)
+        lifetime = self.route.lifetime
+        return _route(self.scenario, connector, self.placement, lifetime, self.certificates)
 
 
 def place_all(
@@ -56,12 +63,24 @@ def place_all(
 ) -> list[Placed]:
     """Place every scenario; `lifetimes` gives each id's lifetime by the agent's clock."""
     addresses = {Family.IPV4: _addresses(network), Family.IPV6: _addresses(NETWORK6)}
-    return [_place(s, addresses, room, lifetimes[s.id]) for s in scenarios]
+    own = sources(network)
+    return [_place(s, addresses, own, room, lifetimes[s.id]) for s in scenarios]
 
 
 def sink_address(network: str) -> str:
     """Where returned mail goes: the same in every room of the network."""
     return str(ipaddress.ip_network(network)[25])
+
+
+def sources(network: str) -> dict[Source, str]:
+    """The addresses that mail may be told to come from, the same in every room of the network."""
+    net = ipaddress.ip_network(network)
+    return {Source.FIRST: str(net[26]), Source.SECOND: str(net[27]), Source.ABSENT: NOBODYS}
+
+
+def certificates(room: Room) -> Path:
+    """The folder of the agent's own certificates."""
+    return room.work / "certificates"
 
 
 def _addresses(network: str) -> Iterator[str]:
@@ -70,7 +89,11 @@ def _addresses(network: str) -> Iterator[str]:
 
 
 def _place(
-    scenario: Scenario, addresses: Mapping[Family, Iterator[str]], room: Room, lifetime: float
+    scenario: Scenario,
+    addresses: Mapping[Family, Iterator[str]],
+    own: Mapping[Source, str],
+    room: Room,
+    lifetime: float,
 ) -> Placed:
     domain = f"{scenario.label}.test"
     home = f"{scenario.label}.{HOME}"
@@ -92,17 +115,24 @@ def _place(
         ),
         hosts=hosts,
         port=room.smtp_port,
+        sources=own,
     )
     boxed = {host.name: host.family for host in scenario.all_hosts if host.box}
     inner = {name: next(addresses[family]) for name, family in boxed.items()}
-    route = _route(scenario, scenario.connector, placement, lifetime)
-    return Placed(scenario, placement, route, inner)
+    folder = certificates(room)
+    route = _route(scenario, scenario.connector, placement, lifetime, folder)
+    return Placed(scenario, placement, route, inner, folder)
 
 
 def _route(
-    scenario: Scenario, connector: Connector, placement: Placement, lifetime: float
+    scenario: Scenario,
+    connector: Connector,
+    placement: Placement,
+    lifetime: float,
+    folder: Path,
 ) -> Route:
     first = scenario.hosts[0].name
+    certificate, key = own_certificate.paths(folder, connector.own_certificate)
     return Route(
         domain=placement.domain,
         smart_hosts=tuple(_next_hop(host, placement) for host in connector.smart_hosts),
@@ -111,6 +141,9 @@ def _route(
         lifetime=lifetime,
         enabled=connector.enabled,
         reuses=connector.reuses,
+        certificate_file=certificate,
+        key_file=key,
+        source=placement.sources.get(connector.source, ""),
     )
 
 

@@ -16,8 +16,8 @@ from lab.pace import DELAY, RETRY, Pace, scaled
 from lab.sealed import why_no_ipv6
 from model.behaviours import HalfReply, KeepThenStall, Late, Quota, StallAt
 from model.dns import Delay, Gone, Silence
-from model.scenario import HOUR, Family, Kill, Reach, Scenario
-from model.tls import REVOCATION, Tls
+from model.scenario import HOUR, Family, Kill, Reach, Scenario, Source
+from model.tls import REVOCATION, OwnCertificate, Tls
 from model.trace import Clock
 from model.wishes import Wishes
 from targets.base import Capability, Target
@@ -44,6 +44,12 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "the target looks at no revocation lists"
     if scenario.connector.reuses and Capability.REUSES_CONNECTIONS not in can:
         return "the target has a connection for each copy of a message"
+    if _shows_itself(scenario) and Capability.CLIENT_CERTIFICATES not in can:
+        return "the target has no certificate of its own per route"
+    if _chooses_source(scenario) and Capability.SOURCE_PER_ROUTE not in can:
+        return "the target has no source address per route"
+    if not sealed and any(host.bars for host in scenario.all_hosts):
+        return "who is turned away for the address is told so by ICMP, which needs the sealed room"
     if not sealed and any(needs_sealed_room(host.reach) for host in scenario.all_hosts):
         return "ICMP needs the sealed room"
     if any(host.family is Family.IPV6 for host in scenario.all_hosts):
@@ -66,6 +72,14 @@ def _asks_for_revocation(scenario: Scenario) -> bool:
     """Whether only an agent with revocation lists can know what is wrong."""
     checked = scenario.connector.demands in (Tls.CERTIFICATE, Tls.DOMAIN)
     return checked and any(host.certificate in REVOCATION for host in scenario.all_hosts)
+
+
+def _shows_itself(scenario: Scenario) -> bool:
+    return any(one.own_certificate is not OwnCertificate.NONE for one in scenario.connectors)
+
+
+def _chooses_source(scenario: Scenario) -> bool:
+    return any(one.source is not Source.USUAL for one in scenario.connectors)
 
 
 @dataclass(frozen=True, slots=True)

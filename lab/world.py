@@ -11,8 +11,10 @@ one that does not is a stray.
 import itertools
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
+from fakes import own_certificate
 from fakes.dns import Nameserver
 from fakes.middlebox import Hidden, Middlebox
 from fakes.pki import Pki
@@ -21,7 +23,7 @@ from fakes.reach import Reaches
 from fakes.sink import Sink
 from fakes.smtp import MailHost
 from lab.journal import Journal
-from lab.plan import HOME, Placed, sink_address
+from lab.plan import HOME, Placed, certificates, sink_address
 from lab.room import Room
 from model.events import Knocked
 from model.scenario import AGENT, Change, Home, Host, Reach
@@ -57,7 +59,11 @@ class World:
         self._reaches: Reaches | None = None
 
     async def open(self, placed: Sequence[Placed]) -> None:
-        """Serve every scenario. Raises OSError if an address is taken."""
+        """Serve every scenario, and lay out the agent's certificates.
+
+        Raises OSError if an address is taken.
+        """
+        own_certificate.write(certificates(self.room), partial(self._pki.client, AGENT))
         await self.dns.start(*self.room.dns)
         self._reaches = Reaches(sealed=self.room.sealed, on_syn=self._on_syn)
         self.dns.fixed(HOME, ("@ A " + self._sink_ip, "mx A " + self._sink_ip))
@@ -116,6 +122,8 @@ class World:
         _, ip = one.placement.hosts[host.name]
         self._by_ip[ip] = (one.scenario.label, host.name)
         if host.reach is Reach.UP:
+            if host.bars is not None and self._reaches is not None:
+                self._reaches.bar(ip, one.placement.port, one.placement.sources[host.bars])
             made = self._host(one, host)
             await made.open()
             self._hosts[ip] = made
@@ -127,7 +135,7 @@ class World:
         _, ip = one.placement.hosts[name]
         if ip in self._hosts:
             await self._hosts.pop(ip).close()
-        elif self._reaches is not None:
+        if self._reaches is not None:
             self._reaches.free(ip, one.placement.port)
 
     def _host(self, one: Placed, host: Host) -> MailHost | Middlebox:
@@ -162,6 +170,7 @@ class World:
             reply_timeout=self._timers.reply,
             flaw=host.certificate,
             swallows=host.swallows,
+            bars=one.placement.sources[host.bars] if host.bars else "",
         )
 
     def _sink(self) -> Sink:
@@ -193,7 +202,7 @@ class World:
         elif (ip, port) not in self._syns:  # else the kernel sends it again
             self._syns.add((ip, port))
             label, host = where
-            self.journal.saw(label, Knocked(self.journal.elapsed(label), host, ip))
+            self.journal.saw(label, Knocked(self.journal.elapsed(label), host, ip, source))
 
 
 def _name_of(one: Placed, host: Host) -> str:
@@ -210,7 +219,8 @@ def _beside(one: Placed) -> str:
 
 def _may_take_over(old: MailHost, new: Host) -> bool:
     """Whether the new host can have the old one's socket: nothing hangs on that itself."""
-    return new.reach is Reach.UP and new.box is None and not (old.swallows or new.swallows)
+    filtered = old.swallows or old.bars or new.swallows or new.bars
+    return new.reach is Reach.UP and new.box is None and not filtered
 
 
 def _addresses(one: Placed) -> dict[str, str]:

@@ -69,20 +69,25 @@ class ResolverBack:
 
 @dataclass(frozen=True, slots=True)
 class Knocked:
-    """A SYN to an address of the scenario, seen on the wire (sealed room only)."""
+    """A SYN to an address of the scenario, seen on the wire (sealed room only); `source`: whence."""
 
     at: float
     host: str
     ip: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A connection was accepted. `conn` numbers the connections of one scenario from 1."""
+    """A connection was accepted. `conn` numbers the connections of one scenario from 1.
+
+    `source` is the address that it came from.
+    """
 
     at: float
     host: str
     conn: int
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,8 @@ class Encrypted:
     sni: str
     certificate: Flaw = Flaw.VALID
     """What is wrong with the certificate that was shown."""
+    client: str = ""
+    """The common name in the agent's own certificate, if it showed one and the host trusts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +268,9 @@ def describe(event: Event) -> str:
         case ResolverBack():
             return "DNS  the name server is back"
         case Knocked():
-            return f"SYN  {event.host} {event.ip}"
+            chosen = event.source not in ("", event.ip)  # the usual one is the address itself
+            whence = f" from {event.source}" if chosen else ""
+            return f"SYN  {event.host} {event.ip}{whence}"
         case Connected():
             return f"#{event.conn}  {event.host} connected"
         case Heard():
@@ -272,7 +281,9 @@ def describe(event: Event) -> str:
             return f"#{event.conn}  {who}{event.deed}{flag}".replace("\n", " | ")
         case Encrypted():
             flaw = "" if event.certificate is Flaw.VALID else f", certificate {event.certificate}"
-            return f"#{event.conn}  ** {event.version} {event.cipher}, SNI {event.sni or '-'}{flaw}"
+            client = f", client {event.client}" if event.client else ""
+            sni = event.sni or "-"
+            return f"#{event.conn}  ** {event.version} {event.cipher}, SNI {sni}{flaw}{client}"
         case TlsFailed():
             return f"#{event.conn}  ** handshake failed: {event.error}"
         case Closed():

@@ -20,6 +20,8 @@ class Failure(StrEnum):
     PEER_REPLY = "peer-reply"
     MESSAGE_UNSUITABLE = "message-unsuitable"
     """The message cannot go as the host would have it: its size, its eighth bit, its addresses."""
+    LOCAL_FAULT = "local-fault"
+    """What the route needs of the agent's own machine is not there."""
 
 
 REASONS: dict[Failure, frozenset[str]] = {
@@ -63,6 +65,7 @@ REASONS: dict[Failure, frozenset[str]] = {
     ),
     Failure.PEER_REPLY: frozenset({"transient", "permanent", "protocol-violation", "out-of-range"}),
     Failure.MESSAGE_UNSUITABLE: frozenset({"too-large", "not-convertible", "ill-formed"}),
+    Failure.LOCAL_FAULT: frozenset({"own-certificate", "source-address"}),
 }
 """Every reason a scenario or a dialect may name, by failure."""
 

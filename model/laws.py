@@ -32,7 +32,7 @@ from model.events import (
 from model.ndr import Notice, read_notices, unreadable
 from model.ndr_law import ndr_conforms
 from model.report import Report, State
-from model.scenario import Alike, Connector, Reach, Scenario
+from model.scenario import Alike, Connector, Reach, Scenario, Source
 from model.smtp import Stage
 from model.tls import Flaw, Tls, must_refuse
 from model.trace import Trace
@@ -468,6 +468,22 @@ def is_below(name: str, domain: str) -> bool:
     return f".{name.rstrip('.').lower()}".endswith(f".{domain}")
 
 
+def from_its_source(scenario: Scenario, trace: Trace) -> Wrongs:
+    """Every connection comes from the address that the connector names, whatever else there is.
+
+    Set-SendConnector, SourceIPAddress: that address, and not just any. If the machine does not have
+    it, there is no connection at all.
+    """
+    if all(one.comes_from is Source.USUAL for one in scenario.connectors):
+        return None
+    wrongs = []
+    for event, connector in _by_connector(scenario, trace):
+        wanted = trace.placement.sources.get(connector.comes_from, "")
+        if wanted and isinstance(event, Connected | Knocked) and event.source != wanted:
+            wrongs.append(Mismatch(f"source of a connection to {event.host}", wanted, event.source))
+    return wrongs
+
+
 LAWS: dict[Law, Callable[[Scenario, Trace], Wrongs]] = {
     Law.ACCOUNTED: accounted,
     Law.NO_CLEAR_TEXT: no_clear_text,
@@ -481,6 +497,7 @@ LAWS: dict[Law, Callable[[Scenario, Trace], Wrongs]] = {
     Law.LEGIBLE: legible,
     Law.OFFERED: offered,
     Law.NDR_CONFORMS: ndr_conforms,
+    Law.SOURCE: from_its_source,
 }
 
 

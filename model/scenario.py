@@ -8,7 +8,7 @@ from model.expect import Delivers, Expectation, expires
 from model.middlebox import Box
 from model.rule import Rule
 from model.smtp import Action, Behaviour, Stage
-from model.tls import Flaw, Handshake, Tls
+from model.tls import Flaw, Handshake, OwnCertificate, Tls
 from model.wishes import Wishes
 
 HOUR = 3600.0
@@ -54,6 +54,18 @@ class Reach(StrEnum):
     """ICMP network administratively prohibited; needs the sealed room."""
 
 
+class Source(StrEnum):
+    """The address of its own that the agent connects from (Set-SendConnector, SourceIPAddress)."""
+
+    USUAL = "usual"
+    """Whichever the system takes."""
+    FIRST = "first"
+    SECOND = "second"
+    """Two addresses that the machine has."""
+    ABSENT = "absent"
+    """An address that it has not: a network card that was taken out, a container that has moved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """A mail host: a relative name, whether it can be reached, and how it misbehaves.
@@ -72,6 +84,9 @@ class Host:
     swallows: int = 0
     """Octets beyond which a TCP segment vanishes on its way to the host, and no ICMP message says
     so: a black hole of path MTU discovery (RFC 2923 section 2.1). 0: none does."""
+    bars: Source | None = None
+    """Whom a firewall turns away, by ICMP (administratively prohibited): who comes from this address,
+    and nobody else. Needs the sealed room."""
     box: Box | None = None
     """What stands in front of it and reads along; not in front of a script."""
 
@@ -86,6 +101,8 @@ class Connector:
     A connector that is not `enabled` is as good as none: mail goes by MX. One that `reuses` its
     connections sends a message for more than two recipients in several copies, two recipients
     each, one after the other over one connection; that way agents reuse one whenever asked.
+    `own_certificate` is shown to hosts that ask for one; mail comes from the address `source` and, if it
+    cannot be had, from no other.
     """
 
     smart_hosts: tuple[str, ...] = ()
@@ -94,6 +111,8 @@ class Connector:
     lifetime: float | None = None
     enabled: bool = True
     reuses: bool = False
+    own_certificate: OwnCertificate = OwnCertificate.NONE
+    source: Source = Source.USUAL
 
     @property
     def demands(self) -> Tls:
@@ -104,6 +123,11 @@ class Connector:
     def way(self) -> tuple[str, ...]:
         """The smart hosts in force."""
         return self.smart_hosts if self.enabled else ()
+
+    @property
+    def comes_from(self) -> Source:
+        """The source address in force."""
+        return self.source if self.enabled else Source.USUAL
 
 
 class Home(StrEnum):

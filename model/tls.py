@@ -17,6 +17,29 @@ class Tls(StrEnum):
     DOMAIN = "domain"
 
 
+class OwnCertificate(StrEnum):
+    """The certificate that a connector has the agent show to hosts, and what is wrong with its files.
+
+    Exchange Server's word for it is TlsCertificateName (Set-SendConnector).
+    """
+
+    NONE = "none"
+    """The connector has none."""
+    VALID = "valid"
+    """Issued by the authority whose clients the hosts let in, with the key that belongs to it."""
+    MISSING = "missing"
+    """There is no such file."""
+    UNREADABLE = "unreadable"
+    """A directory has the name, as container runtimes make one for a file that they cannot find.
+
+    No permission would do: agents read their keys as root.
+    """
+    GARBAGE = "garbage"
+    """A PEM file, as far as its first and last line go."""
+    FOREIGN_KEY = "foreign-key"
+    """The key belongs to another certificate, as after a renewal that was copied by halves."""
+
+
 class Flaw(StrEnum):
     """What is wrong, or merely odd, about the certificate that a host presents.
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from model.address import canonical
 from model.events import Accepted, Event, Reported, Returned
 from model.ndr import Notice, read_notices
+from model.scenario import Source
 
 E = TypeVar("E")
 
@@ -28,7 +29,8 @@ class Placement:
     """Where a scenario was put: absolute names and addresses.
 
     `hosts` maps a host's relative name to (absolute name, address). `domain` is the recipient
-    domain, `sender` the envelope sender (empty for a null sender), `home` the sender's domain.
+    domain, `sender` the envelope sender (empty for a null sender), `home` the sender's domain,
+    `sources` what address each source is; that of USUAL is nobody's choice, and not in it.
     """
 
     domain: str
@@ -37,6 +39,7 @@ class Placement:
     recipients: tuple[str, ...]
     hosts: dict[str, tuple[str, str]]
     port: int
+    sources: Mapping[Source, str] = field(default_factory=dict)
 
     def relative(self, absolute: str) -> str:
         """A name below the scenario's domain in relative form; `@` for the domain itself."""

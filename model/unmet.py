@@ -33,6 +33,11 @@ def _signs(scenario: Scenario, trace: Trace, astray: bool) -> Iterator[tuple[boo
     if away := [host for host in scenario.hosts if host.reach is not Reach.UP]:
         met = any(knocked(host, trace) for host in away)
         yield met, "no connection to a host that is away was tried"
+    bars = {host.bars for host in scenario.all_hosts}
+    barred = bars & {one.comes_from for one in scenario.connectors}
+    if sources := {ip for source, ip in trace.placement.sources.items() if source in barred}:
+        met = any(event.source in sources for event in trace.all(Knocked))
+        yield met, "nobody came from the address that a host turns away"
     if scenario.mail.home in (Home.REFUSES, Home.BUSY):
         yield any(e.host == "home" for e in trace.all(Did)), "the sender was never written to"
     if scenario.kill is not Kill.NEVER:

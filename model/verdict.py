@@ -38,6 +38,7 @@ class Law(StrEnum):
     LEGIBLE = "legible"
     OFFERED = "offered"
     NDR_CONFORMS = "ndr-conforms"
+    SOURCE = "source"
 
 
 class Holds(StrEnum):

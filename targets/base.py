@@ -55,6 +55,10 @@ class Capability(StrEnum):
     """Can be killed at any moment, and started again on the same queue."""
     REROUTES = "reroutes"
     """Takes changed routes while it runs, for mail that waits already."""
+    CLIENT_CERTIFICATES = "client-certificates"
+    """Shows a certificate of its own to hosts that ask for one, another on each route."""
+    SOURCE_PER_ROUTE = "source-per-route"
+    """Connects from an address that is chosen per route, and from that one only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,9 @@ class Route:
     to look for in the certificate under Tls.DOMAIN. `lifetime` is in seconds of the agent's clock.
     `enabled` is the connector's switch; what is left of one that is off is `in_force`. Where it
     `reuses` connections, a message goes to at most BATCH recipients at a time, and its next copy
-    over the same connection as long as that holds.
+    over the same connection as long as that holds. `certificate_file` and `key_file` (PEM) are what
+    the agent shows of itself; empty: nothing. It connects from the address `source`, from no other if
+    it has not that one; empty: from whichever the system takes.
     """
 
     domain: str
@@ -75,11 +81,17 @@ class Route:
     lifetime: float
     enabled: bool = True
     reuses: bool = False
+    certificate_file: str = ""
+    key_file: str = ""
+    source: str = ""
 
     @property
     def in_force(self) -> "Route":
         """The route as mail takes it: if the connector is off, by MX with opportunistic TLS."""
-        return self if self.enabled else replace(self, smart_hosts=(), tls=Tls.NONE)
+        if self.enabled:
+            return self
+        off = replace(self, smart_hosts=(), tls=Tls.NONE)
+        return replace(off, certificate_file="", key_file="", source="")
 
 
 @dataclass(frozen=True, slots=True)

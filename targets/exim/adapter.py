@@ -73,6 +73,8 @@ _CAPABILITIES = frozenset(
         Capability.TAKES_WISHES,
         Capability.RESTARTS,
         Capability.REROUTES,
+        Capability.CLIENT_CERTIFICATES,
+        Capability.SOURCE_PER_ROUTE,
     }
 )
 

@@ -62,6 +62,9 @@ def tables(routes: Sequence[Route]) -> Mapping[str, str]:
         ),
         "tls": _table((route.domain, tls_setting(route)) for route in routes),
         "kept": _table((route.domain, "yes") for route in routes if route.reuses),
+        "certificates": _own(routes, "certificate_file"),
+        "keys": _own(routes, "key_file"),
+        "sources": _own(routes, "source"),
     }
 
 
@@ -82,6 +85,12 @@ def tls_setting(route: Route) -> str:
     TlsDomain is another one, Exim deviates.
     """
     return str(route.tls)
+
+
+def _own(routes: Sequence[Route], what: str) -> str:
+    """A table of what some routes have of their own."""
+    rows = ((route.domain, getattr(route, what)) for route in routes)
+    return _table((domain, value) for domain, value in rows if value)
 
 
 def seconds(duration: float) -> str:

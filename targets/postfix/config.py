@@ -4,6 +4,7 @@ Sources: postconf(5), transport(5), TLS_README ("TLS policy table").
 """
 
 import math
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -58,22 +59,62 @@ def render(
             delay=seconds(timers.delay) if timers.delay else "0h",
             moving=moving(passed_on),
         ),
-        "master.cf": (HERE / "master.cf").read_text(),
         **tables(routes),
     }
 
 
 def tables(routes: Sequence[Route]) -> Mapping[str, str]:
-    """Those of the files that say where mail goes. Raises Unavailable as `render` does."""
+    """Those of the files that say where mail goes, and how. Raises Unavailable as `render` does."""
     routes = [route.in_force for route in routes]
     return {
+        "master.cf": (HERE / "master.cf").read_text() + services(routes),
         "transport": _table(
-            (route.domain, f"{'kept' if route.reuses else 'smtp'}:{', '.join(hops)}")
-            for route, hops in ((route, next_hops(route)) for route in routes)
-            if route.smart_hosts or route.reuses
+            (route.domain, f"{service(route)}:{', '.join(next_hops(route))}")
+            for route in routes
+            if route.smart_hosts or service(route) != "smtp"
         ),
         "tls_policy": _table(_policies(routes).items()),
     }
+
+
+def service(route: Route) -> str:
+    """The name of the service that the route's mail takes.
+
+    One for each certificate and source, which Postfix knows by service only. Its name follows from
+    them, so that tables and services fit however often routes are changed.
+    """
+    if options := _options(route):
+        return f"own-{zlib.crc32(options.encode()):08x}"
+    return "kept" if route.reuses else "smtp"
+
+
+def services(routes: Sequence[Route]) -> str:
+    """The lines of those services. Raises Unavailable for one that also reuses connections."""
+    made = {service(route): _options(route) for route in routes if _options(route)}
+    for route in routes:
+        if route.reuses and _options(route):
+            raise Unavailable(
+                f"Postfix has one service for {route.domain}, and it is to reuse connections and "
+                "have a certificate or source of its own: give it one of the two"
+            )
+    return "".join(
+        f"{name} unix - - n - - smtp\n{options}" for name, options in sorted(made.items())
+    )
+
+
+def _options(route: Route) -> str:
+    """What of a service is the route's own; empty: nothing. See postconf(5).
+
+    Without `smtp_bind_address_enforce` (Postfix 3.7) mail would leave from another address if the
+    one that is named cannot be had.
+    """
+    wanted = {
+        "smtp_tls_cert_file": route.certificate_file,
+        "smtp_tls_key_file": route.key_file,
+        "smtp_bind_address": route.source,
+        "smtp_bind_address_enforce": "yes" if route.source else "",
+    }
+    return "".join(f"  -o {name}={value}\n" for name, value in wanted.items() if value)
 
 
 def moving(passed_on: Iterable[str]) -> str:

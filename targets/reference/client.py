@@ -89,12 +89,14 @@ class Session:
         """Whether the connection has broken, or the peer cannot be understood."""
         self.wishes = Wishes()
         """What is asked for in each transaction; only for a server that offers DSN."""
+        self.source = ""
+        """The address to connect from; empty: whichever the system takes."""
 
     # Before the transaction
 
     async def open(self) -> None:
         """Connect and read the greeting. Raises Broken."""
-        sock = await dial(self.server, self._timers.connect)
+        sock = await dial(self.server, self._timers.connect, self.source)
         loop = asyncio.get_running_loop()
         try:
             await loop.create_connection(lambda: self._wire, sock=sock)

@@ -89,4 +89,7 @@ def _route(values: Mapping[str, Any]) -> Route:
         lifetime=float(values["lifetime"]),
         enabled=bool(values["enabled"]),
         reuses=bool(values["reuses"]),
+        certificate_file=str(values["certificate_file"]),
+        key_file=str(values["key_file"]),
+        source=str(values["source"]),
     )

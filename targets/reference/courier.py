@@ -13,6 +13,7 @@ too, with its traceback on stderr.
 import asyncio
 import ipaddress
 import itertools
+import ssl
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ from targets.reference.outcome import (
 )
 from targets.reference.policy import Policy
 from targets.reference.resolver import DnsFailure, Exchanger, NullMx, Resolver
-from targets.reference.tls import Contexts
+from targets.reference.tls import Contexts, Unusable
 
 Taken = Callable[[Mapping[str, Sent]], None]
 """Is told of recipients whom a server has just taken."""
@@ -229,6 +230,7 @@ class Courier:
     async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
         """A session ready for MAIL. Raises Broken."""
         session = self.session(server, self._config.name, self._config.timers)
+        session.source = route.source
         try:
             await session.open()
             await session.hello()
@@ -256,11 +258,24 @@ class Courier:
         await session.hello()
 
     async def _start_tls(self, session: Session, route: Route) -> None:
-        checked = self._policy.checks_chain(route.tls)
-        context = self._contexts.verifying if checked else self._contexts.blind
+        context = self._context(session.server, route)
         await session.starttls(context, _sni(session.server))
         if self._policy.checks_name(route.tls):
             session.check_name(route.tls_domain)
+
+    def _context(self, server: Server, route: Route) -> ssl.SSLContext:
+        """What the handshake goes by; raises Broken if a certificate of our own is wanted and amiss."""
+        checked = self._policy.checks_chain(route.tls)
+        context = self._contexts.verifying if checked else self._contexts.blind
+        if not route.certificate_file:
+            return context
+        try:
+            return self._contexts.showing(route.certificate_file, route.key_file, checked=checked)
+        except Unusable as why:
+            if self._policy.goes_unnamed(route.tls):
+                return context
+            failure = Failure(Stage.STARTTLS, Kind.OWN_CERTIFICATE, server, detail=str(why))
+            raise Broken(failure) from why
 
     def _leave(self, session: Session) -> None:
         """Let the session say QUIT by itself: the outcome does not wait for it."""

@@ -30,14 +30,19 @@ _KINDS = {
     errno.ECONNRESET: Kind.RESET,
     errno.EACCES: Kind.PROHIBITED,
     errno.EPERM: Kind.PROHIBITED,
+    errno.EADDRNOTAVAIL: Kind.NO_SOURCE,
 }
 
 
-async def dial(server: Server, seconds: float) -> socket.socket:
-    """A connected socket; raises Broken if there is none within so many seconds."""
+async def dial(server: Server, seconds: float, source: str = "") -> socket.socket:
+    """A connected socket; raises Broken if there is none within so many seconds.
+
+    It comes from the address `source` and no other; empty: from whichever the system takes.
+    """
     sock = socket.socket(_family(server.ip))
     try:
         sock.setblocking(False)
+        _bind(sock, server, source)
         _listen_to_icmp(sock, True)
         await _connect(sock, server, seconds)
         _listen_to_icmp(sock, False)
@@ -56,6 +61,16 @@ async def _connect(sock: socket.socket, server: Server, seconds: float) -> None:
     except OSError as error:
         kind = Kind.PROHIBITED if _prohibited(sock) else kind_of(error)
         raise Broken(Failure(Stage.CONNECT, kind, server)) from error
+
+
+def _bind(sock: socket.socket, server: Server, source: str) -> None:
+    """Take the source address. One of the other family is no more to be had than a stranger's."""
+    if not source:
+        return
+    try:
+        sock.bind((source, 0))
+    except OSError as error:
+        raise Broken(Failure(Stage.CONNECT, Kind.NO_SOURCE, server, detail=source)) from error
 
 
 def kind_of(error: OSError) -> Kind:

@@ -15,6 +15,12 @@ VIOLATION = "451 4.5.0 SMTP protocol violation"
 """Inferred; for what is no SMTP reply."""
 LOOP = "5.4.14 Hop count exceeded - possible mail loop"
 SUSPICIOUS = "SuspiciousRemoteServerError"
+OWN_CERTIFICATE = (
+    "4.7.5 The certificate specified in TlsCertificateName of the SendConnector could not be found"
+)
+"""Exchange Server's words; Exchange Online has no connector that names a certificate."""
+ADDRESS_NOT_AVAILABLE = "Failed to connect. Winsock error code: 10049"
+"""WSAEADDRNOTAVAIL, in the words that were seen with 995."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ ENTRIES: dict[Kind, tuple[Entry, str]] = {
     Kind.RESET: (CLOSED, SUSPICIOUS),
     Kind.HUNG: (CLOSED, SUSPICIOUS),
     Kind.CERTIFICATE: (CERTIFICATE, ""),
+    Kind.NO_SOURCE: (CANNOT_CONNECT, ADDRESS_NOT_AVAILABLE),
 }
 """The code of each kind of failure and its [Message=]; empty: the failure's own detail.
 
@@ -115,6 +122,9 @@ class Dialect:
             return _plain(Reply(554, LOOP), failure.server)
         if failure.kind is Kind.INTERNAL:
             said = Reply(451, f"4.3.0 Temporary server error: {failure.detail}")
+            return _plain(said, failure.server)
+        if failure.kind is Kind.OWN_CERTIFICATE:
+            said = Reply(454, f"{OWN_CERTIFICATE}: {failure.detail}")
             return _plain(said, failure.server)
         if failure.stage not in TRANSACTION:
             return None

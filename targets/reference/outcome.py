@@ -55,6 +55,10 @@ class Kind(StrEnum):
     """The handshake failed, and not because of the certificate."""
     CERTIFICATE = "certificate"
     """The certificate was refused; `detail` begins with the reason in one word."""
+    OWN_CERTIFICATE = "own-certificate"
+    """What this agent was to show of itself cannot be used; `detail` says why."""
+    NO_SOURCE = "no-source"
+    """The address to connect from cannot be had; `detail` is that address."""
     INTERNAL = "internal"
 
 

@@ -124,6 +124,13 @@ class Policy:
         """Whether the certificate must be for TlsDomain."""
         return setting is Tls.DOMAIN
 
+    def goes_unnamed(self, setting: Tls) -> bool:
+        """Whether to do without our own certificate if it cannot be used.
+
+        Where TLS is only a wish, encryption without it is better than none (RFC 7435 section 3).
+        """
+        return not self.demands_tls(setting)
+
     def goes_on(self, failure: Failure) -> bool:
         """Whether the session is good for clear text after STARTTLS has failed.
 

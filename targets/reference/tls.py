@@ -34,8 +34,15 @@ Revoked is also what no list, or none of today, says not to be.
 """
 
 
+class Unusable(Exception):
+    """A certificate of our own that cannot be shown; the message says why, in a few words."""
+
+
 class Contexts:
-    """The two client contexts that are needed, made once each."""
+    """The two client contexts that are needed, made once each; one that shows a certificate each time.
+
+    The files of a certificate may be there tomorrow, or be others.
+    """
 
     def __init__(self, ca_file: str, crl_file: str = "") -> None:
         """`crl_file` has the lists of all authorities in PEM; without it none are looked at."""
@@ -44,14 +51,34 @@ class Contexts:
     @cached_property
     def blind(self) -> ssl.SSLContext:
         """Encrypts and looks at no certificate."""
+        return self._blind()
+
+    @cached_property
+    def verifying(self) -> ssl.SSLContext:
+        """Wants a chain to the CA file, in its time; the name is looked at afterwards."""
+        return self._verifying()
+
+    def showing(self, certificate: str, key: str, *, checked: bool) -> ssl.SSLContext:
+        """As `verifying` if the host is checked, else as `blind`, with a certificate of our own.
+
+        Raises Unusable if its files are not there, no PEM, or do not belong together.
+        """
+        context = self._verifying() if checked else self._blind()
+        try:
+            context.load_cert_chain(certificate, key)
+        except ssl.SSLError as error:
+            raise Unusable(error.reason or "no PEM") from error
+        except OSError as error:
+            raise Unusable(error.strerror or type(error).__name__) from error
+        return context
+
+    def _blind(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
 
-    @cached_property
-    def verifying(self) -> ssl.SSLContext:
-        """Wants a chain to the CA file, in its time; the name is looked at afterwards."""
+    def _verifying(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.load_verify_locations(self._ca_file)
