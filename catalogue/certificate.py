@@ -44,7 +44,7 @@ def _busy(flaw: Flaw = Flaw.VALID) -> Host:
 
 
 OWN = Fails(Cause(Failure.LOCAL_FAULT, "own-certificate"))
-NOBODY_KNOWN = Host(handshake=Handshake.CLIENT_DEMANDED_1_3)
+CHECKS_CLIENTS = Host(handshake=Handshake.CLIENT_DEMANDED_1_3)
 """A host that lets in only who has a certificate of its authority's."""
 AMISS: tuple[tuple[OwnCertificate, Tls, str], ...] = (
     (OwnCertificate.MISSING, Tls.ENCRYPT, "The file of the agent's own certificate is not there"),
@@ -367,7 +367,7 @@ SCENARIOS = around(
                 connector=Connector(tls=setting, own_certificate=OwnCertificate.VALID),
             )
             for setting, host, words in (
-                (Tls.DOMAIN, NOBODY_KNOWN, "demands a client certificate"),
+                (Tls.DOMAIN, CHECKS_CLIENTS, "demands a client certificate"),
                 (
                     Tls.ENCRYPT,
                     Host(handshake=Handshake.CLIENT_DEMANDED_1_2),
@@ -375,7 +375,7 @@ SCENARIOS = around(
                 ),
                 (
                     Tls.NONE,
-                    replace(NOBODY_KNOWN, behaviours=TLS_ONLY),
+                    replace(CHECKS_CLIENTS, behaviours=TLS_ONLY),
                     "takes no mail in clear and demands a client certificate",
                 ),
             )
@@ -407,7 +407,6 @@ SCENARIOS = around(
             id="certificate.client.missing.replaced",
             title="The agent's own certificate is not there, until the connector is given another",
             rule=rules.LOCAL_FAULT,
-            hosts=(NOBODY_KNOWN,),
             connector=Connector(tls=Tls.ENCRYPT, own_certificate=OwnCertificate.MISSING),
             course=(
                 Mark(

@@ -27,6 +27,7 @@ from model.scenario import (
     Mark,
     Reach,
     Scenario,
+    Source,
 )
 from model.smtp import Behaviour, Stage
 from model.tls import Flaw, Tls
@@ -88,6 +89,12 @@ CUT_AT_MAIL = (Host(behaviours=(CutAt(Stage.MAIL),)),)
         ),
         ({"hosts": (Host(family=Family.IPV6),), "zone": Zone(("@ A {mx1}",))}, "another family"),
         ({"id": "control.x.under-domain"}, "its id says under-domain"),
+        (
+            {"hosts": (Host(family=Family.IPV6),), "connector": Connector(source=Source.FIRST)},
+            "are IPv4",
+        ),
+        ({"hosts": (Host(bars=Source.USUAL),)}, "no known address"),
+        ({"hosts": (Host(bars=Source.FIRST, swallows=9),)}, "a second thing is in front"),
         ({"id": "control.rcpt.x", "hosts": CUT_AT_MAIL, "expect": BUSY}, "its id says rcpt"),
     ],
 )
@@ -119,7 +126,15 @@ def test_every_zone_can_be_served(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["the behaviour CutAt", "the DNS fault Rcode", "is expired", "no-common-version", "reset"],
+    [
+        "the behaviour CutAt",
+        "the DNS fault Rcode",
+        "is expired",
+        "no-common-version",
+        "reset",
+        "certificate that is garbage",
+        "source is absent",
+    ],
 )
 def test_what_no_scenario_is_about_is_found(words: str) -> None:
     """If all there were was one healthy delivery, everything would be left out."""
@@ -197,7 +212,7 @@ def test_defaults_are_the_happy_path() -> None:
 SIX = [
     failure
     for failure in Failure
-    if failure not in (Failure.PEER_REPLY, Failure.MESSAGE_UNSUITABLE)
+    if failure not in (Failure.PEER_REPLY, Failure.MESSAGE_UNSUITABLE, Failure.LOCAL_FAULT)
 ]
 
 

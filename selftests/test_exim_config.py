@@ -72,6 +72,17 @@ def test_a_route_that_reuses_connections_is_listed() -> None:
     assert files["kept"] == "a.test: yes\n"
 
 
+def test_what_few_routes_have_is_listed() -> None:
+    """A table for each; a connector that is off has nothing."""
+    shown = replace(route(), certificate_file="/c.pem", key_file="/k.pem")
+    off = replace(route(domain="c"), source="198.18.0.26", enabled=False)
+    files = rendered(shown, replace(route(domain="b"), source="198.18.0.26"), off)
+
+    assert files["certificates"] == "a.test: /c.pem\n"
+    assert files["keys"] == "a.test: /k.pem\n"
+    assert files["sources"] == "b.test: 198.18.0.26\n"
+
+
 def test_every_macro_is_defined_and_used() -> None:
     """Exim would take an unknown one as text; and none hides in another's name."""
     text = rendered()["exim4.conf"] + rendered()["smtp.conf"]

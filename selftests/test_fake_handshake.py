@@ -7,16 +7,18 @@ import ssl
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fakes import own_certificate
 from fakes.pki import Pki
 from fakes.smtp import MailHost
 from model.behaviours import BreakHandshake, ImplicitTls, InClear, InTls, Late, Reply, SendAt
 from model.events import Accepted, Did, Encrypted, Heard, TlsFailed
 from model.smtp import Behaviour, HangUp, Send, Stage, Stall
-from model.tls import Flaw, Handshake
+from model.tls import Flaw, Handshake, OwnCertificate
 from selftests.test_fake_smtp import run
 from selftests.witness import Notebook
 
@@ -113,6 +115,31 @@ def test_a_modern_client_meets_what_the_handshake_says(
     """Delivery, or the very alert."""
     said = outcome(pki, handshake, blind()).replace("_", " ")
     assert wanted.lower() in said.lower()
+
+
+@pytest.mark.parametrize(
+    "handshake", [Handshake.CLIENT_DEMANDED_1_2, Handshake.CLIENT_DEMANDED_1_3]
+)
+def test_who_shows_a_certificate_is_let_in(pki: Pki, handshake: Handshake, tmp_path: Path) -> None:
+    """If the host knows its authority; and the trace says who it was."""
+
+    def client(of: Pki, folder: Path) -> ssl.SSLContext:
+        own_certificate.write(folder, lambda: of.client("agent.test"))
+        context = blind()
+        context.load_cert_chain(*own_certificate.paths(folder, OwnCertificate.VALID))
+        return context
+
+    known, stranger = client(pki, tmp_path / "known"), client(Pki(), tmp_path / "stranger")
+
+    async def body() -> str:
+        async with host(pki, handshake=handshake) as notes:
+            await asyncio.to_thread(send, known)
+            event = await notes.told(Encrypted)
+            assert isinstance(event, Encrypted)
+            return event.client
+
+    assert run(body) == "agent.test"
+    assert "unknown ca" in outcome(pki, handshake, stranger).replace("_", " ").lower()
 
 
 @pytest.mark.parametrize(

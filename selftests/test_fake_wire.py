@@ -36,6 +36,7 @@ INSIDE = """
 import asyncio, errno, fcntl, json, socket, struct, subprocess, sys, time
 from pathlib import Path
 from fakes.reach import Reaches
+from fakes.wire import attach, not_from
 from model.scenario import Reach
 
 PORT = 25
@@ -131,6 +132,16 @@ async def main():
     unseen = len(syns) - told
     reaches.look()
     said["looked"] = [unseen, len(syns) - told]
+    if FAMILY == socket.AF_INET:
+        gate = await asyncio.start_server(lambda r, w: w.close(), NET + "11", PORT)
+        for listener in gate.sockets:
+            attach(listener, not_from(NET + "20"))
+        reaches.bar(NET + "11", PORT, NET + "20")
+        said["barred"] = await connect(NET + "11", NET + "20")
+        said["welcome"] = await connect(NET + "11", NET + "21")
+        reaches.free(NET + "11", PORT)
+        said["vanished"] = await connect(NET + "11", NET + "20", limit=0.5)
+        gate.close()
     del syns[told:]
     await reaches.close()
     server.close()
@@ -231,6 +242,27 @@ def test_only_a_full_queue_overflows(seen: dict[str, Any]) -> None:
 def test_connect_in_the_kernel_ends_too(seen: dict[str, Any], net: str) -> None:
     """A blocking connect(2) sees the ICMP error."""
     assert seen["blocking"] == FORBIDDEN["prohibited"][net]
+
+
+def test_one_source_is_turned_away_and_no_other(seen: dict[str, Any], net: str) -> None:
+    """By the tap, at once; the host's own filter says nothing. Sources are IPv4 addresses only."""
+    assert ("barred" in seen) is (":" not in net)
+    if "barred" not in seen:
+        return
+    assert seen["barred"][0] == "EHOSTUNREACH"
+    assert seen["barred"][1] < 1.0
+    assert seen["welcome"][0] == "connected"
+    assert seen["vanished"][0] == "silence"
+
+
+def test_in_an_open_room_nobody_is_turned_away() -> None:
+    """It would be silence there."""
+
+    async def bar() -> None:
+        Reaches(sealed=False, on_syn=lambda *_: None).bar("127.0.9.2", 25, "127.0.9.3")
+
+    with pytest.raises(ValueError, match="open room"):
+        asyncio.run(bar())
 
 
 def test_what_icmpv6_cannot_say_is_refused(seen: dict[str, Any], net: str) -> None:

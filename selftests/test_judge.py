@@ -11,7 +11,7 @@ from model.expect import AnyOf, Arrives, Delivers, Each, Expectation, Expires, F
 from model.failure import Cause, Failure
 from model.judge import judge
 from model.report import Report, State
-from model.scenario import Host, Mail, Reach, Scenario
+from model.scenario import Connector, Host, Mail, Reach, Scenario, Source
 from model.smtp import Stage
 from model.trace import Trace
 from model.unmet import unmet_faults
@@ -346,6 +346,18 @@ def test_a_black_hole_is_met_by_a_body() -> None:
 
     assert unmet_faults(about, trace()) == ["no body was sent into the black hole"]
     assert unmet_faults(about, trace(data)) == []
+
+
+def test_a_firewall_is_met_by_whom_it_turns_away() -> None:
+    """A connection from elsewhere passes it; and who is not told to come from there never meets it."""
+    about = scenario(hosts=(Host(bars=Source.FIRST),), connector=Connector(source=Source.FIRST))
+    place = replace(PLACE, sources={Source.FIRST: "198.18.0.26"})
+    unmet = ["nobody came from the address that a host turns away"]
+
+    assert unmet_faults(about, trace(Knocked(0.4, "mx1", "x", "198.18.1.1"), place=place)) == unmet
+    assert unmet_faults(about, trace(Knocked(0.4, "mx1", "x", "198.18.0.26"), place=place)) == []
+    elsewhere = replace(about, connector=Connector(source=Source.SECOND))
+    assert unmet_faults(elsewhere, trace(place=place)) == []
 
 
 def test_expiry_without_an_ndr_fails() -> None:

@@ -15,13 +15,13 @@ from fixtures.shards import plain, shard
 from lab.held import held
 from lab.journal import Journal
 from lab.pace import PACES
-from lab.plan import place_all
+from lab.plan import NOBODYS, place_all
 from lab.sealed import why_no_ipv6
 from lab.setups import Setup, arrange, unsupported
 from model.dns import Gone
 from model.events import Did, Knocked, Strayed
 from model.ndr import read_notices
-from model.scenario import Change, Family, Host, Kill, Reach
+from model.scenario import Change, Connector, Family, Host, Kill, Reach, Source
 from model.smtp import Stage
 from model.tls import Tls
 from model.trace import Clock
@@ -190,7 +190,31 @@ def test_what_is_unsupported_says_why() -> None:
     switched = CATALOGUE["remedy.cannot-connect.connector-corrected"]
     fixed: Any = SomeTarget(frozenset(Capability) - {Capability.REROUTES})
     assert "routes cannot be changed" in unsupported(switched, fixed, sealed=True)
+    own = CATALOGUE["certificate.client.valid.under-domain"]
+    source = CATALOGUE["connect.source.second"]
+    strict_only: Any = SomeTarget(frozenset({Capability.TLS_PER_ROUTE}))
+    assert "certificate of its own" in unsupported(own, strict_only, sealed=True)
+    assert "source address" in unsupported(source, bare, sealed=True)
+    assert unsupported(source, able, sealed=False) == ""
+    assert "ICMP" in unsupported(CATALOGUE["connect.source.refused"], able, sealed=False)
     assert not any(unsupported(s, able, sealed=True) for s in (smart, strict, icmp, revoked))
+
+
+def test_placing_says_from_where_mail_comes_and_what_is_shown() -> None:
+    def route(name: str, connector: Connector | None = None):  # type: ignore[no-untyped-def]
+        room = SomeRoom(sealed=False)
+        placed = place_all([CATALOGUE[name]], room, "127.80.0.0/16", {name: DAY})[0]  # type: ignore[arg-type]
+        return placed.route_by(connector) if connector else placed.route
+
+    usual = route("connect.refused")
+    assert (usual.source, usual.certificate_file, usual.key_file) == ("", "", "")
+    assert route("connect.source.second").source == "127.80.0.27"
+    assert route("connect.source.absent").source == NOBODYS
+    assert route("connect.refused", Connector(source=Source.FIRST)).source == "127.80.0.26"
+    garbage = route("certificate.client.garbage.under-domain")
+    assert garbage.certificate_file == "certificates/garbage/certificate.pem"
+    off = route("connect.refused", Connector(source=Source.FIRST, enabled=False))
+    assert (off.source, off.in_force.source) == ("127.80.0.26", "")
 
 
 def test_shards_are_stable_and_the_marked_go_where_they_are_marked_for() -> None:

@@ -8,6 +8,7 @@ from model.events import (
     Accepted,
     Asked,
     Changed,
+    Connected,
     Declined,
     Did,
     Elapsed,
@@ -20,7 +21,7 @@ from model.events import (
 from model.laws import check
 from model.ndr_law import advice
 from model.report import State
-from model.scenario import Alike, Connector, Host, Mail, Reach, Scenario
+from model.scenario import Alike, Connector, Host, Mail, Reach, Scenario, Source
 from model.smtp import Stage
 from model.tls import Flaw, Tls
 from model.trace import Trace
@@ -28,6 +29,7 @@ from model.verdict import Holds, Law
 from model.wishes import Wishes
 from selftests.worlds import (
     NOBODY,
+    PLACE,
     RECIPIENT,
     SENDER,
     SENT,
@@ -56,6 +58,8 @@ LONG = b"Subject: x.y\r\n\r\n" + b"x" * 2000 + b"\r\n"
 HEAD = b"Subject: x.y\r\n\r\n"
 EIGHT = b"Subject: x.y\r\n\r\n\xc3\xbc\r\n"
 STRANGER = "forged@x-y.test"
+FROM_FIRST = scenario(connector=Connector(source=Source.FIRST))
+FROM_NOWHERE = scenario(connector=Connector(source=Source.ABSENT))
 NULL = scenario(mail=Mail(null_sender=True))
 UNWANTED = scenario(mail=Mail(wishes=Wishes(notify=("NEVER",))))
 
@@ -106,6 +110,13 @@ def naming(host: str) -> Returned:
 def misdirected() -> Accepted:
     """A message for somebody whom nobody had named."""
     return replace(stored(), recipients=("xn--user@x-y.test",))
+
+
+def from_source(ip: str, seen: type[Connected] | type[Knocked] = Connected) -> Trace:
+    """A connection from an address, and the two that the machine is told of."""
+    place = replace(PLACE, sources={Source.FIRST: "198.18.0.26", Source.ABSENT: "203.0.113.9"})
+    came = Knocked(0.4, "mx1", "198.18.1.1", ip) if seen is Knocked else connected(source=ip)
+    return trace(came, place=place)
 
 
 HOLD: list[tuple[str, Law, Scenario, Trace]] = [
@@ -165,6 +176,7 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         trace(secured(), line(Stage.EHLO, tls=True), line(Stage.MAIL, tls=True)),
     ),
     ("an NDR in ASCII", Law.LEGIBLE, GOOD, trace(ndr())),
+    ("from where it should", Law.SOURCE, FROM_FIRST, from_source("198.18.0.26")),
     ("an NDR by the book", Law.NDR_CONFORMS, GOOD, trace(ndr())),
     ("a server named that was met", Law.NDR_CONFORMS, GOOD, trace(connected(), naming("mx1"))),
     ("an NDR that declares eight bits", Law.LEGIBLE, GOOD, trace(declared("Gr\u00fc\u00dfe"))),
@@ -290,6 +302,9 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
     ("UTF-8 undeclared", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 Gr\u00fc\u00dfe"))),
     ("too long a line", Law.LEGIBLE, GOOD, trace(ndr(diagnostic="smtp;550 " + "x" * 999))),
     ("ESC declared", Law.LEGIBLE, GOOD, trace(declared("\x1b[31m"))),
+    ("from elsewhere", Law.SOURCE, FROM_FIRST, from_source("198.18.1.1")),
+    ("a SYN from elsewhere", Law.SOURCE, FROM_FIRST, from_source("198.18.1.1", Knocked)),
+    ("from any, having none", Law.SOURCE, FROM_NOWHERE, from_source("198.18.0.26")),
     ("an Action of its own", Law.NDR_CONFORMS, GOOD, trace(ndr(action="bounced"))),
     ("a server named that was not met", Law.NDR_CONFORMS, GOOD, trace(connected(), naming("mx2"))),
     ("mail that is no NDR", Law.NDR_CONFORMS, GOOD, trace(Returned(9.0, "", (SENDER,), SENT))),
@@ -339,7 +354,8 @@ def test_a_law_with_nothing_to_look_at_says_so() -> None:
     """Not applicable is not the same as kept."""
     holds, _ = check(GOOD, trace())
 
-    for law in (Law.NO_CLEAR_TEXT, Law.CODE_CLASS, Law.NAMES_SERVER, Law.INTACT, Law.OFFERED):
+    laws = (Law.NO_CLEAR_TEXT, Law.CODE_CLASS, Law.NAMES_SERVER, Law.INTACT, Law.OFFERED)
+    for law in (*laws, Law.SOURCE):
         assert holds[law] is Holds.NOT_APPLICABLE
     many = scenario(mail=Mail(messages=2))
     unnamed = trace(connected(), deferred(text="no idea"))

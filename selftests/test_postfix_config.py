@@ -63,6 +63,35 @@ def test_a_route_that_reuses_connections_has_a_service_of_its_own() -> None:
     assert files["master.cf"].count("connection_cache") == 1
 
 
+def test_what_is_a_routes_own_is_a_services() -> None:
+    """One service for all routes that have the same; its name stays when others come and go."""
+    shown = replace(route(tls=Tls.ENCRYPT), certificate_file="/c.pem", key_file="/k.pem")
+    chosen = replace(route("h.b.test", domain="b"), source="198.18.0.26")
+    files = rendered(shown, chosen, replace(chosen, domain="c.test"), route(domain="d"))
+    name, other = (line.split(" ")[1] for line in files["transport"].splitlines()[:2])
+
+    assert name.endswith(":a.test")
+    assert files["transport"].splitlines()[2] == f"c.test {other}"
+    assert files["master.cf"].count("\nown-") == 2
+    own = files["master.cf"].partition("\n" + name.partition(":")[0])[2]
+    assert own.splitlines()[1:3] == [
+        "  -o smtp_tls_cert_file=/c.pem",
+        "  -o smtp_tls_key_file=/k.pem",
+    ]
+    assert (
+        "  -o smtp_bind_address=198.18.0.26\n  -o smtp_bind_address_enforce=yes"
+        in files["master.cf"]
+    )
+    assert rendered(shown)["transport"] == f"a.test {name}\n"
+    assert "own-" not in rendered(replace(shown, enabled=False))["master.cf"]
+
+
+def test_a_service_does_not_do_two_things() -> None:
+    """Postfix has one for connections that are reused, and one for each certificate and source."""
+    with pytest.raises(Unavailable, match=r"a\.test.*one of the two"):
+        rendered(replace(route(), reuses=True, source="198.18.0.26"))
+
+
 @pytest.mark.parametrize(("duration", "text"), [(0.1, "1s"), (3, "3s"), (3.1, "4s")])
 def test_seconds_are_whole_and_never_none(duration: float, text: str) -> None:
     """Postfix knows no fractions, and 0 may mean for ever."""

@@ -21,9 +21,18 @@ from targets.reference.agent import NO_WISHES
 from targets.reference.client import stuffed
 from targets.reference.config import Config
 from targets.reference.courier import Courier, Taken
-from targets.reference.dial import is_prohibition, kind_of
+from targets.reference.dial import dial, is_prohibition, kind_of
 from targets.reference.dialect import Dialect
-from targets.reference.outcome import DnsProblem, Failure, Kind, Outcome, Sent, Stage
+from targets.reference.outcome import (
+    Broken,
+    DnsProblem,
+    Failure,
+    Kind,
+    Outcome,
+    Sent,
+    Server,
+    Stage,
+)
 from targets.reference.policy import Policy
 from targets.reference.resolver import DnsFailure, Resolver
 from targets.reference.tls import Contexts
@@ -577,6 +586,7 @@ def _refuse(context: ssl.SSLContext, plain: socket.socket) -> None:
         (errno.ETIMEDOUT, Kind.TIMED_OUT),
         (errno.EHOSTUNREACH, Kind.HOST_UNREACHABLE),
         (errno.ENETUNREACH, Kind.NET_UNREACHABLE),
+        (errno.EADDRNOTAVAIL, Kind.NO_SOURCE),
     ],
 )
 def test_an_errno_has_its_kind(number: int, kind: Kind) -> None:
@@ -635,3 +645,24 @@ def test_whom_a_server_took_is_known_before_the_attempt_is_over() -> None:
         taken=lambda sent: seen.extend((name, peer.connections) for name in sent),
     )
     assert (seen, peer.connections) == ([("u@d.test", 1)], 2)
+
+
+def test_a_connection_comes_from_the_address_that_is_named() -> None:
+    async def scene(source: str) -> str:
+        with socket.create_server((IP, 0)) as listener:
+            server = Server(NAME, IP, listener.getsockname()[1])
+            with await dial(server, 1.0, source):
+                peer, (whence, _) = listener.accept()
+                peer.close()
+                return str(whence)
+
+    assert asyncio.run(scene("127.0.0.77")) == "127.0.0.77"
+    assert asyncio.run(scene("")) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("source", ["203.0.113.9", "::1"])
+def test_an_address_that_cannot_be_had_is_no_source(source: str) -> None:
+    with pytest.raises(Broken) as broken:
+        asyncio.run(dial(Server(NAME, IP, 9), 1.0, source))
+    found = broken.value.failure
+    assert (found.stage, found.kind, found.detail) == (Stage.CONNECT, Kind.NO_SOURCE, source)

@@ -140,3 +140,14 @@ def test_our_own_words_and_null_mx() -> None:
     assert null.text.startswith("556 5.1.10 Recipient address has null MX [LastAttempted")
     assert (inside.smtp, inside.enhanced) == (451, "4.3.0")
     assert "KeyError" in inside.text
+
+
+def test_what_is_amiss_on_our_own_side() -> None:
+    own = Failure(Stage.STARTTLS, Kind.OWN_CERTIFICATE, SERVER, detail="no PEM")
+    said = Dialect().queued(own)
+    assert (said.smtp, said.enhanced) == (454, "4.7.5")
+    assert said.text.endswith(f"of the SendConnector could not be found: no PEM {WHERE}")
+    assert Dialect().expired(own).text.startswith("550 5.4.300 Message expired -> 454 4.7.5")
+    nowhere = Dialect().queued(Failure(Stage.CONNECT, Kind.NO_SOURCE, SERVER, detail="203.0.113.9"))
+    assert (nowhere.smtp, nowhere.enhanced) == (450, "4.4.317")
+    assert "10049" in nowhere.text

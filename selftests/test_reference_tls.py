@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from targets.reference.tls import Contexts, Presented, matches, names
+from fakes import own_certificate
+from fakes.pki import Pki
+from model.tls import OwnCertificate
+from targets.reference.tls import Contexts, Presented, Unusable, matches, names
 
 
 @pytest.mark.parametrize(
@@ -55,3 +58,28 @@ def test_contexts_are_made_once(tmp_path: Path) -> None:
     contexts = Contexts(str(pem))
     assert contexts.verifying is contexts.verifying
     assert contexts.blind is not contexts.verifying
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (OwnCertificate.MISSING, "No such file or directory"),
+        (OwnCertificate.UNREADABLE, ""),
+        (OwnCertificate.GARBAGE, ""),
+        (OwnCertificate.FOREIGN_KEY, "KEY_VALUES_MISMATCH"),
+    ],
+)
+def test_our_own_certificate_must_be_whole(tmp_path: Path, kind: OwnCertificate, why: str) -> None:
+    own_certificate.write(tmp_path, lambda: Pki().client("agent.test"))
+    with pytest.raises(Unusable, match=why or "."):
+        Contexts("none").showing(*own_certificate.paths(tmp_path, kind), checked=False)
+
+
+def test_our_own_certificate_is_read_each_time(tmp_path: Path) -> None:
+    own_certificate.write(tmp_path, lambda: Pki().client("agent.test"))
+    sound = own_certificate.paths(tmp_path, OwnCertificate.VALID)
+    contexts = Contexts("none")
+    assert contexts.showing(*sound, checked=False) is not contexts.showing(*sound, checked=False)
+    Path(sound[0]).unlink()
+    with pytest.raises(Unusable):
+        contexts.showing(*sound, checked=False)

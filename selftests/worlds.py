@@ -61,9 +61,9 @@ def stored(
     return Accepted(1.0, host, 1, SENDER, (recipient,), content, tls, acknowledged, wire)
 
 
-def connected(host: str = "mx1") -> Connected:
+def connected(host: str = "mx1", source: str = "") -> Connected:
     """A connection stands."""
-    return Connected(0.5, host, 1)
+    return Connected(0.5, host, 1, source)
 
 
 def queued(*recipients: str) -> Queued:

@@ -281,6 +281,59 @@ class FirstCertificateOnly(Agent):
     parts = Parts(policy=_FirstOnly)
 
 
+class _ShowsNothing(Courier):
+    async def secure(self, session: Session, route: Route) -> None:
+        await super().secure(session, replace(route, certificate_file="", key_file=""))
+
+
+class ShowsNothing(Agent):
+    """Has no certificate of its own, whatever the connector says."""
+
+    parts = Parts(courier=_ShowsNothing)
+
+
+class _Unnamed(Policy):
+    def goes_unnamed(self, setting: Tls) -> bool:
+        return True
+
+
+class GoesUnnamed(Agent):
+    """Does without its own certificate where that cannot be used, though TLS is demanded."""
+
+    parts = Parts(policy=_Unnamed)
+
+
+class _InClear(Policy):
+    def falls_back(self, setting: Tls, failure: Failure) -> bool:
+        return failure.kind is Kind.OWN_CERTIFICATE or super().falls_back(setting, failure)
+
+
+class InClearWithoutCertificate(Agent):
+    """Sends in clear where its own certificate cannot be used, though TLS is demanded."""
+
+    parts = Parts(policy=_InClear)
+
+
+class _OwnIsFinal(Policy):
+    def goes_unnamed(self, setting: Tls) -> bool:
+        return False
+
+    def falls_back(self, setting: Tls, failure: Failure) -> bool:
+        return False
+
+    def is_permanent(self, failure: Failure) -> bool:
+        return failure.kind is Kind.OWN_CERTIFICATE or super().is_permanent(failure)
+
+
+class OwnCertificateIsFinal(Agent):
+    """Returns mail because its own certificate cannot be used."""
+
+    parts = Parts(policy=_OwnIsFinal)
+
+
+DEMANDED = ("certificate.client.[mugf]*.under-[ecd]*",)
+"""Where what is wrong with the agent's own certificate must not be passed over."""
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         NoRevocation,
@@ -351,4 +404,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         scope=HERE,
     ),
+    Mutant(ShowsNothing, ("certificate.client.*",), scope=HERE),
+    Mutant(GoesUnnamed, DEMANDED, scope=HERE),
+    Mutant(InClearWithoutCertificate, DEMANDED, Law.NO_CLEAR_TEXT, scope=HERE),
+    Mutant(OwnCertificateIsFinal, ("certificate.client.[mugf]*",), Law.CODE_CLASS, scope=HERE),
 )

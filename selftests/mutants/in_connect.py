@@ -5,12 +5,15 @@ from dataclasses import replace
 from functools import partial
 
 from model.report import Report
+from model.verdict import Law
 from selftests.mutants.codes import _Mistaken
 from selftests.mutants.mutant import Mutant
+from targets.base import Route
 from targets.reference.agent import Agent, Parts
 from targets.reference.client import Session, Wire
 from targets.reference.courier import Courier
 from targets.reference.outcome import Broken, Failure, Kind, Reply, Server, Stage
+from targets.reference.policy import Policy
 from targets.reference.queue import Fate, Message
 
 SCOPE = ("control.*", "connect.*")
@@ -118,6 +121,44 @@ class TooBusyIsFinal(Agent):
     parts = Parts(courier=_TooBusyIsFinal)
 
 
+class _AnySource(Courier):
+    async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
+        return await super().prepare(server, replace(route, source=""), encrypt=encrypt)
+
+
+class AnySource(Agent):
+    """Connects from whichever address the system takes, whatever the connector names."""
+
+    parts = Parts(courier=_AnySource)
+
+
+class _OtherSource(Courier):
+    async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
+        try:
+            return await super().prepare(server, route, encrypt=encrypt)
+        except Broken as broken:
+            if broken.failure.kind is not Kind.NO_SOURCE:
+                raise
+            return await super().prepare(server, replace(route, source=""), encrypt=encrypt)
+
+
+class OtherSource(Agent):
+    """Connects from another address if it has not the one that the connector names."""
+
+    parts = Parts(courier=_OtherSource)
+
+
+class _SourceIsFinal(Policy):
+    def is_permanent(self, failure: Failure) -> bool:
+        return failure.kind is Kind.NO_SOURCE or super().is_permanent(failure)
+
+
+class SourceIsFinal(Agent):
+    """Returns mail because it has not the address that the connector names."""
+
+    parts = Parts(policy=_SourceIsFinal)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(NetIsRefused, ("connect.net-unreachable*",), scope=SCOPE, needs_sealed=True),
     Mutant(FirstErrorForEver, ("connect.*.then-*",), scope=SCOPE),
@@ -130,4 +171,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(Insists, ("connect.quota.*",), scope=SCOPE),
     Mutant(TooBusyIsFinal, ("connect.quota.*",), scope=SCOPE),
+    Mutant(AnySource, ("connect.source.*",), Law.SOURCE, scope=SCOPE),
+    Mutant(OtherSource, ("connect.source.absent",), Law.SOURCE, scope=SCOPE),
+    Mutant(SourceIsFinal, ("connect.source.absent",), Law.CODE_CLASS, scope=SCOPE),
 )

@@ -7,7 +7,12 @@ from model.report import State
 from model.verdict import Law
 from model.wishes import Wishes
 from selftests.mutants.mutant import Mutant
-from selftests.mutants.where import expires, survives_a_kill, waits_for_hours
+from selftests.mutants.where import (
+    changes_its_connector,
+    expires,
+    survives_a_kill,
+    waits_for_hours,
+)
 from targets.base import Route
 from targets.reference.agent import Agent, Parts, Say
 from targets.reference.clock import Clock
@@ -363,7 +368,7 @@ MUTANTS = (
     Mutant(LosesOnRestart, (survives_a_kill,), Law.ACCOUNTED, hours=True),
     Mutant(DeliversAgainAfterRestart, (survives_a_kill,), Law.ACCOUNTED, hours=True),
     Mutant(LosesNullSender, ("restart.waiting.null-sender",), Law.ACCOUNTED, hours=True),
-    Mutant(KeepsRoutes, ("remedy.*.connector-*",), hours=True),
+    Mutant(KeepsRoutes, (changes_its_connector,), hours=True),
     Mutant(Starves, ("queue.dead-host.*",), scope=("control.*", "queue.dead-host.*")),
     Mutant(TiresOfTrying, (waits_for_hours,), hours=True),
 )

@@ -117,6 +117,11 @@ def has_fault(*kinds: type) -> Where:
     return lambda s: any(isinstance(x.fault, kinds) for z in s.all_zones for x in z.faults)
 
 
+def changes_its_connector(scenario: Scenario) -> bool:
+    """The administrator of the connector sets something right while mail waits."""
+    return any(change.connector for change in scenario.changes)
+
+
 def changes_its_zone(scenario: Scenario) -> bool:
     """Records become different, whether a cache forgets the old ones or the zone is changed."""
     return any(change.zone for change in scenario.changes) or has_fault(Stale)(scenario)
