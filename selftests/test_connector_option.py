@@ -41,6 +41,8 @@ TlsSettings = "CertificateValidation"
         (BY_MX, "tls.not-offered.under-none", True),
         (BY_HOST, "tls.not-offered.under-none", True),
         (STRICT, "tls.not-offered.under-none", False),
+        (STRICT, "certificate.client.valid.under-domain", False),
+        (BY_MX, "connect.source.second", False),
     ],
 )
 def test_what_concerns_a_connector(connector: OutboundConnector, scenario: str, does: bool) -> None:

@@ -157,8 +157,13 @@ def test_each_code_has_its_remedy_and_somebody_to_act(code: str, party: Party, w
 def test_other_codes_and_errors_of_our_own() -> None:
     busy = Failure(Stage.RCPT, Kind.REPLY, SERVER, Reply(451, "4.3.2 busy"))
     assert advice(busy, DIALECT.queued(busy), OURS).party is Party.SERVER
-    ours = Failure(Stage.INTERNAL, Kind.INTERNAL, SERVER, detail="ValueError")
-    assert advice(ours, DIALECT.queued(ours), THEIRS).party is Party.SERVICE
+    for stage, kind in (
+        (Stage.INTERNAL, Kind.INTERNAL),
+        (Stage.STARTTLS, Kind.OWN_CERTIFICATE),
+        (Stage.CONNECT, Kind.NO_SOURCE),
+    ):
+        ours = Failure(stage, kind, SERVER, detail="ValueError")
+        assert advice(ours, DIALECT.queued(ours), THEIRS).party is Party.SERVICE
 
 
 def waiting(

@@ -82,13 +82,15 @@ OTHERWISE = Advice(
     "Look into the destination server; if the connector names a wrong one, correct it.",
 )
 OURS = Advice(Party.SERVICE, "Nothing is wrong at the far end; look into the log of the sender.")
+LOCAL = frozenset({Kind.INTERNAL, Kind.OWN_CERTIFICATE, Kind.NO_SOURCE})
+"""What goes wrong on our own side."""
 FIXABLE = "4.316"
 """The code at which Fix now is offered."""
 
 
 def advice(failure: Failure, said: Statement, connector: OutboundConnector | None) -> Advice:
     """What helps against a failure, and who must act: whoever the far end belongs to."""
-    if failure.kind is Kind.INTERNAL:
+    if failure.kind in LOCAL:
         return OURS
     found = ADVICE.get(said.enhanced[2:], OTHERWISE)
     if connector is None:
