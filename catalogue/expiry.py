@@ -6,9 +6,9 @@ from model.behaviours import CutAt, Reply
 from model.dns import Rcode, Zone
 from model.expect import Expires, Fails
 from model.failure import Cause, Failure
-from model.scenario import HOUR, Connector, Host, Mail, Reach, Scenario
+from model.scenario import HOUR, Connector, Host, Mail, Reach, Scenario, Source
 from model.smtp import Stage
-from model.tls import Flaw, Tls
+from model.tls import Flaw, OwnCertificate, Tls
 
 BUSY = "421 4.3.2 Service not available"
 REFUSED = Fails(Cause(Failure.CONNECTION_REFUSED, "reset"))
@@ -58,6 +58,20 @@ SCENARIOS = around(
             hosts=(Host(certificate=Flaw.EXPIRED),),
             connector=Connector(tls=Tls.CERTIFICATE),
             expect=Expires(Fails(Cause(Failure.CERTIFICATE_INVALID, "certificate-expired"))),
+        ),
+        Scenario(
+            id="expiry.own-certificate",
+            title="The agent's own certificate is not there until the end: one NDR to the sender",
+            rule=EXPIRY,
+            connector=Connector(tls=Tls.ENCRYPT, own_certificate=OwnCertificate.MISSING),
+            expect=Expires(Fails(Cause(Failure.LOCAL_FAULT, "own-certificate"))),
+        ),
+        Scenario(
+            id="expiry.source-address",
+            title="The source address is not on this machine until the end: one NDR to the sender",
+            rule=EXPIRY,
+            connector=Connector(source=Source.ABSENT),
+            expect=Expires(Fails(Cause(Failure.LOCAL_FAULT, "source-address"))),
         ),
         Scenario(
             id="expiry.peer-reply",

@@ -250,7 +250,7 @@ class Adapter:
         self._launch(self._room)
 
     def reroute(self, routes: Sequence[Route]) -> None:
-        """Write the tables anew and reload, as `postfix reload` does.
+        """Write tables and services anew and reload, as `postfix reload` does.
 
         When this returns, everybody has ended who knew the old ones. If deliveries are under way,
         Postfix looks at their messages again a minute later only (QMGR_MESSAGE_LOCKED).
