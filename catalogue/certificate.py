@@ -15,6 +15,7 @@ from model.scenario import (
     HOUR,
     Change,
     Connector,
+    Family,
     Host,
     Mail,
     Mark,
@@ -193,11 +194,24 @@ OPEN: dict[tuple[Flaw, Tls], tuple[Rule, str, Expectation]] = {
         "A certificate that was signed with SHA-1",
         _refused("unusable"),
     ),
-    (Flaw.MUST_STAPLE, Tls.CERTIFICATE): (
-        rules.STAPLE,
-        "A promise to staple an OCSP response, which is not kept",
-        AnyOf(_refused("unusable"), Delivers()),
+    (Flaw.MUST_STAPLE, Tls.NONE): (
+        SETTING_RULE[Tls.NONE],
+        "A promise to staple an OCSP response is not kept, and no certificate is looked at",
+        Delivers(),
     ),
+    (Flaw.MUST_STAPLE, Tls.ENCRYPT): (
+        SETTING_RULE[Tls.ENCRYPT],
+        "A promise to staple an OCSP response is not kept, and TLS is all that is demanded",
+        Delivers(),
+    ),
+    **{
+        (Flaw.MUST_STAPLE, setting): (
+            rules.STAPLE,
+            f"A promise to staple an OCSP response, which is not kept, under {setting}",
+            AnyOf(_refused("unusable"), Delivers()),
+        )
+        for setting in (Tls.CERTIFICATE, Tls.DOMAIN)
+    },
     (Flaw.STALE_LIST, Tls.CERTIFICATE): (
         rules.STATUS_UNKNOWN,
         "An issuer whose revocation list is years old",
@@ -225,6 +239,13 @@ OPEN: dict[tuple[Flaw, Tls], tuple[Rule, str, Expectation]] = {
     ),
 }
 """What documents leave open, and SHA-1, which they only advise against."""
+
+
+BY_ADDRESS: tuple[tuple[Tls, Rule, Expectation], ...] = (
+    (Tls.CERTIFICATE, SETTING_RULE[Tls.CERTIFICATE], Delivers()),
+    (Tls.DOMAIN, rules.ADDRESS, _refused("host-mismatch")),
+)
+"""What a certificate is worth that has the host's address and no name."""
 
 
 def _met(flaw: Flaw, setting: Tls, said: Said) -> Scenario:
@@ -352,10 +373,26 @@ SCENARIOS = around(
                 connector=Connector(("[mx1]",), setting),
                 expect=expect,
             )
-            for setting, rule, expect in (
-                (Tls.CERTIFICATE, SETTING_RULE[Tls.CERTIFICATE], Delivers()),
-                (Tls.DOMAIN, rules.ADDRESS, _refused("host-mismatch")),
+            for setting, rule, expect in BY_ADDRESS
+        ),
+        Scenario(
+            id="certificate.address.ipv6.name-met",
+            title="The smart host is an IPv6 address, and its certificate is for TlsDomain",
+            rule=rules.TLS_DOMAIN,
+            hosts=(Host(family=Family.IPV6),),
+            connector=Connector(("[mx1]",), Tls.DOMAIN),
+        ),
+        *(
+            Scenario(
+                id=f"certificate.{Flaw.ADDRESS_ONLY}.ipv6.under-{setting}",
+                title="A certificate for nothing but the smart host's IPv6 address, "
+                f"under {setting}",
+                rule=rule,
+                hosts=(Host(family=Family.IPV6, certificate=Flaw.ADDRESS_ONLY),),
+                connector=Connector(("[mx1]",), setting),
+                expect=expect,
             )
+            for setting, rule, expect in BY_ADDRESS
         ),
         # The agent's own
         *(

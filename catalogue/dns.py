@@ -1,6 +1,6 @@
 """4.4.312: the DNS query for the next hop fails, or its answer is old, odd, or leads astray."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from catalogue.control import around
@@ -706,6 +706,12 @@ PROTOCOLS = (
 
 # Smart hosts that are addresses ------------------------------------------------------------
 
+
+def _literal(family: str) -> Host:
+    """A host that is called after its family."""
+    return Host(family, family=Family(family))
+
+
 LITERALS = (
     Scenario(
         id="dns.smart-host.literal",
@@ -721,6 +727,29 @@ LITERALS = (
         hosts=(Host(family=SIX),),
         connector=LITERAL,
         expect=Delivers(),
+    ),
+    *(
+        Scenario(
+            id=f"dns.smart-host.literal.ipv6.{reach}",
+            title=f"A smart host that is an IPv6 address is {reach}: nothing is asked even then",
+            rule=P316 if reach is Reach.REFUSED else P315,
+            hosts=(Host(family=SIX, reach=reach), Host("mx2")),
+            zone=Zone(("@ MX 10 mx2", "mx2 A {mx2}")),
+            connector=LITERAL,
+            expect=AWAY[reach],
+        )
+        for reach in DEAD
+    ),
+    *(
+        Scenario(
+            id=f"dns.smart-host.literal.{dead}-dead",
+            title=f"Two smart hosts are addresses: the first, of {words}, refuses, the other is good",
+            rule=NEXT_HOST,
+            hosts=(replace(_literal(dead), reach=Reach.REFUSED), _literal(good)),
+            connector=Connector(smart_hosts=(f"[{dead}]", f"[{good}]")),
+            expect=Delivers(good),
+        )
+        for dead, good, words in (("ipv6", "ipv4", "IPv6"), ("ipv4", "ipv6", "IPv4"))
     ),
     Scenario(
         id="dns.smart-host.literal.refused",

@@ -4,7 +4,10 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from ipaddress import ip_address
 from typing import Any
+
+from cryptography import x509
 
 from model.tls import Tls
 from model.verdict import Law
@@ -191,9 +194,10 @@ class NameOfHost(Agent):
 
 class _OrAddress(_Checks):
     def covers(self, fields: Fields, wanted: str) -> bool:
-        own = ("IP Address", self.server.ip)
+        own = ip_address(self.server.ip)
         named = any(matches(name, wanted) for name in tls.names(fields))
-        return named or own in fields.get("subjectAltName", ())
+        addresses = (v for kind, v in fields.get("subjectAltName", ()) if kind == "IP Address")
+        return named or own in map(ip_address, addresses)
 
 
 class _OrAddressCourier(Courier):
@@ -204,6 +208,25 @@ class AddressForName(Agent):
     """Takes the host's address among the names for the name."""
 
     parts = Parts(courier=_OrAddressCourier)
+
+
+class _Staples(Session):
+    async def starttls(self, context: ssl.SSLContext, sni: str | None) -> None:
+        await super().starttls(context, sni)
+        assert self._tls is not None
+        shown = x509.load_der_x509_certificate(self._tls.getpeercert(binary_form=True) or b"")
+        if any(isinstance(one.value, x509.TLSFeature) for one in shown.extensions):
+            self._break(Stage.HANDSHAKE, Kind.CERTIFICATE, detail=tls.UNUSABLE)
+
+
+class _StaplesCourier(Courier):
+    session = _Staples
+
+
+class DemandsStaples(Agent):
+    """Refuses whoever does not staple what its certificate promises, whatever is demanded."""
+
+    parts = Parts(courier=_StaplesCourier)
 
 
 class _Forgiving(Courier):
@@ -372,13 +395,14 @@ MUTANTS: tuple[Mutant, ...] = (
             "certificate.tls-domain.another",
             "certificate.tls-domain.met",
             "certificate.tls-domain.parent",
-            "certificate.address.name-met",
+            "certificate.address.*name-met",
         ),
         scope=HERE,
     ),
     Mutant(
-        AddressForName, ("certificate.address-only.under-domain",), Law.NO_CLEAR_TEXT, scope=HERE
+        AddressForName, ("certificate.address-only.*under-domain",), Law.NO_CLEAR_TEXT, scope=HERE
     ),
+    Mutant(DemandsStaples, ("certificate.must-staple.under-encrypt",), scope=HERE),
     Mutant(
         AnyUse,
         (

@@ -6,7 +6,9 @@ from dataclasses import replace
 import dns.flags
 import dns.message
 
+from model.verdict import Law
 from selftests.mutants.mutant import Mutant
+from targets.base import Route
 from targets.reference.agent import Agent, Parts
 from targets.reference.courier import Courier
 from targets.reference.outcome import DnsProblem, Failure, Server
@@ -128,6 +130,20 @@ class OneFamily(Agent):
     parts = Parts(resolver=_OneFamily)
 
 
+class _NoColons(Courier):
+    async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
+        if any(":" in host for host in route.smart_hosts):
+            route = replace(route, smart_hosts=())
+        async for server in super().servers(route):
+            yield server
+
+
+class NoColons(Agent):
+    """Takes no smart host that is an IPv6 address: the mail goes by MX."""
+
+    parts = Parts(courier=_NoColons)
+
+
 CHAPTER = ("control.*", "dns.*")
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -170,6 +186,17 @@ MUTANTS: tuple[Mutant, ...] = (
         OneFamily,
         ("dns.mx-host.ipv6-dead.*", "dns.mx-host.both-dead.refused"),
         scope=("control.*", "dns.mx-host.ipv6-*", "dns.mx-host.both-*"),
+        needs_sealed=True,
+    ),
+    Mutant(
+        NoColons,
+        (
+            "dns.smart-host.literal.ipv6*",
+            "dns.smart-host.literal.ipv4-dead",
+            "certificate.address*.ipv6.*",
+        ),
+        Law.CONFINED,
+        scope=("control.*", "dns.smart-host.*", "certificate.address*"),
         needs_sealed=True,
     ),
 )
