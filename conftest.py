@@ -5,6 +5,7 @@ pytest_plugins = [
     "fixtures.shards",
     "fixtures.listing",
     "fixtures.connectors",
+    "fixtures.large",
     "fixtures.outcomes",
     "fixtures.report",
     "fixtures.costs",

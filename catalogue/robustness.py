@@ -314,6 +314,10 @@ def _folded(lines: int) -> str:
     return "X-Odd: begins" + "\r\n and goes on, and on, and on, for very many lines" * lines
 
 
+def _crowd(number: int) -> tuple[str, ...]:
+    return tuple(f"user-{n}" for n in range(number))
+
+
 MESSAGES = (
     Scenario(
         id="robustness.message.empty",
@@ -379,9 +383,34 @@ MESSAGES = (
         id="robustness.message.hundred-recipients",
         title="A message to a hundred recipients of one domain",
         rule=SIZES,
-        mail=Mail(recipients=tuple(f"user-{n}" for n in range(100))),
+        mail=Mail(recipients=_crowd(100)),
+    ),
+    Scenario(
+        id="robustness.message.thousand-recipients",
+        title="A message to a thousand recipients of one domain",
+        rule=BEYOND,
+        mail=Mail(recipients=_crowd(1000)),
     ),
 )
+
+LARGE = (
+    Scenario(
+        id="robustness.large.fifty-million-octets",
+        title="A message of fifty million octets",
+        rule=BEYOND,
+        mail=Mail(octets=50_000_000),
+    ),
+    *(
+        Scenario(
+            id=f"robustness.large.{words}-recipients",
+            title=f"A message to {words.replace('-', ' ')} recipients of one domain",
+            rule=BEYOND,
+            mail=Mail(recipients=_crowd(number)),
+        )
+        for words, number in (("ten-thousand", 10_000), ("hundred-thousand", 100_000))
+    ),
+)
+"""What takes an agent minutes, and is run only where that is asked for (`--large`)."""
 
 EVERY = (Stage.GREETING, Stage.EHLO, Stage.STARTTLS, Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
 OCTETS_OF_ALL_KINDS = b"250 2.1.0 Gr\xfc\xdfe \x01\x7f\x80\xff, Sender OK\r\n"
@@ -615,6 +644,7 @@ SCENARIOS = around(
         *EIGHT_BITS,
         *ADDRESSES,
         *MESSAGES,
+        *LARGE,
         *REPLIES,
         *SURPLUS,
         *OFFERS,

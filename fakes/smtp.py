@@ -364,7 +364,8 @@ class Session(Receiver):
                 self._searched = len(self._buffer)
                 return False
             end, length = found + 2, found + len(_END)
-        wire = bytes(self._buffer[:end])
+        with memoryview(self._buffer) as buffer:  # large ones are copied once, not twice
+            wire = bytes(buffer[:end])
         self._forget(length)
         self._in_body = False
         self._heard(Stage.DOT, f"(body of {length} octets) .")

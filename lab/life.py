@@ -76,7 +76,8 @@ class Life:
         self._resolver_is_back = asyncio.Event()
         self.kills_over: asyncio.Event | None = None
         self.over = asyncio.Event()
-        self._world, self._subject, self._pace, self._placed = world, subject, pace, placed
+        self._world, self._subject, self._placed = world, subject, placed
+        self._pace = pace.for_mail(placed.scenario.mail)
         self._journal, self._label = world.journal, placed.scenario.label
         self._recipients = frozenset(map(_name, placed.placement.recipients))
         self._door = asyncio.Semaphore(AT_ONCE)
@@ -110,7 +111,9 @@ class Life:
         """Hand a message in; whether it was taken is written down."""
         try:
             async with self._door:
-                queue_id = await self._subject.call(self._subject.target.submit, envelope)
+                queue_id = await self._subject.call(
+                    self._subject.target.submit, envelope, patience=self._pace.start
+                )
         except NotTaken as refusal:
             self._saw(Declined(self._now(), str(refusal), envelope.recipients))
             self._recipients -= set(map(_name, envelope.recipients))
@@ -128,9 +131,16 @@ class Life:
         elif self.scenario.outage is not None:
             await self._bear(self.scenario.outage)
         else:
-            await self._until(self._answered)
+            await self._see_first_attempts()
             await self._go_on()
         await self._settle()
+
+    async def _see_first_attempts(self) -> None:
+        """Wait for a report on everybody; of a large message, as long as anything happens."""
+        if self.scenario.mail.is_large:
+            await self._while_busy(self._answered, self._pace.patience)
+        else:
+            await self._until(self._answered)
 
     async def _go_on(self) -> None:
         """What comes after the first report on everybody, where the scenario is about that."""
@@ -282,14 +292,19 @@ class Life:
     # What is waited for --------------------------------------------------------------------
 
     def _answered(self, words: Words) -> bool:
-        return self._recipients <= self._in_states(words, tuple(State))
+        return self._all_in_states(words, tuple(State))
 
     def _delivered(self, words: Words) -> bool:
-        return self._recipients <= self._in_states(words, (State.DELIVERED,))
+        return self._all_in_states(words, (State.DELIVERED,))
 
     def _settled_for_all(self, words: Words) -> bool:
         """Whether nobody waits any more."""
-        return self._recipients <= self._in_states(words, (State.DELIVERED, *OVER))
+        return self._all_in_states(words, (State.DELIVERED, *OVER))
+
+    def _all_in_states(self, words: Words, states: tuple[State, ...]) -> bool:
+        """Whether every recipient has been reported in one of the states; it is asked at each word."""
+        enough = len(words) >= len(self._recipients)
+        return enough and self._recipients <= self._in_states(words, states)
 
     def _in_states(self, words: Words, states: tuple[State, ...]) -> set[str]:
         """The recipients that have been reported in one of the states."""

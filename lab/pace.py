@@ -8,7 +8,7 @@ a deadline for failures, and costs nothing where the agent does what it should.
 
 from dataclasses import dataclass, replace
 
-from model.scenario import HOUR
+from model.scenario import HOUR, Mail
 from model.timers import Timers
 
 
@@ -34,6 +34,10 @@ class Pace:
         """Seconds without any event of a scenario, after which no attempt is under way."""
         return max(self.timers.dns, self.timers.connect, self.timers.reply) + 3
 
+    def for_mail(self, mail: Mail) -> "Pace":
+        """The pace for a message: a large one may take the agent minutes to take in."""
+        return replace(self, start=LARGE) if mail.is_large else self
+
     def for_life(self, lifetime: float, retry: float, delay: float, moves: bool) -> "Pace":
         """The pace with the target's timers for a lifetime, pauses between attempts and a notice of
         delay, all in seconds; `moves`: the target's clock will be moved."""
@@ -48,6 +52,9 @@ DELAY = 4 * HOUR
 BEFORE, AFTER = 300.0, RETRY + 300.0
 """Seconds of the agent's clock: how close before a lifetime nothing may have expired, and how long
 after it everything must have: an agent may see that at its next attempt only."""
+
+LARGE = 600.0
+"""Seconds that an agent may take to take in a large message."""
 
 LAUNCH = 0.007
 """Seconds. What one launch costs lab and agent is a few times this: the governor sees to the rest."""

@@ -3,7 +3,7 @@
 Most scenarios are over after an attempt or two, and share a lab. Those that are about hours of
 waiting have labs of their own, because time passes for everybody there: one for each lifetime that
 an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more,
-and those in which the only name server is gone one for each way in which it is.
+those with large messages another, and those in which the only name server is gone one for each way in which it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -127,6 +127,8 @@ class Kind(StrEnum):
     RESOLVER_CLOSED = "resolver-closed"
     RESOLVER_SILENT = "resolver-silent"
     """The only name server goes away, in this way, and comes back."""
+    LARGE = "large"
+    """It is at work on large messages for minutes, and late for all others."""
 
 
 OUTAGES = {Gone.CLOSED: Kind.RESOLVER_CLOSED, Gone.SILENT: Kind.RESOLVER_SILENT}
@@ -147,6 +149,8 @@ class _Plan:
             return Kind.KILLED, self.lifetime
         if scenario.outage is not None:
             return OUTAGES[scenario.outage.gone], self.lifetime
+        if scenario.mail.is_large:
+            return Kind.LARGE, self.lifetime
         own = scenario.own_lifetime
         if not scenario.is_timed:
             return Kind.PLAIN, self.lifetime

@@ -54,29 +54,35 @@ class Subject:
         self._idle.set()
         self._reading: asyncio.Task[Held] | None = None
 
-    async def call(self, function: Callable[..., T], *args: object) -> T:
+    async def call(
+        self, function: Callable[..., T], *args: object, patience: float | None = None
+    ) -> T:
         """Call an adapter from a worker thread: adapters are synchronous.
 
-        Raises AgentDied if the call does not come back: a thread cannot be ended, but the lab can.
+        `patience` is how many seconds this call may take, if not as many as any other. Raises
+        AgentDied if the call does not come back: a thread cannot be ended, but the lab can.
         Who calls while the agent is being restarted waits until it is up again.
         """
         await self._up.wait()
         self._calls += 1
         self._idle.clear()
         try:
-            return await self._run(function, *args)
+            return await self._run(function, *args, patience=patience)
         finally:
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
 
-    async def _run(self, function: Callable[..., T], *args: object) -> T:
+    async def _run(
+        self, function: Callable[..., T], *args: object, patience: float | None = None
+    ) -> T:
+        seconds = self._patience if patience is None else patience
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(seconds):
                 return await self._loop.run_in_executor(self._threads, function, *args)
         except TimeoutError:
             raise AgentDied(
-                f"the adapter's `{function.__name__}` has not returned for {self._patience:.0f} s"
+                f"the adapter's `{function.__name__}` has not returned for {seconds:.0f} s"
             ) from None
 
     async def restart(self, gone: Callable[[], object]) -> None:

@@ -13,6 +13,8 @@ from model.wishes import Wishes
 
 HOUR = 3600.0
 """Seconds."""
+MANY_OCTETS, MANY_RECIPIENTS = 20_000_000, 10_000
+"""From these on a message takes an agent minutes."""
 
 
 AGENT = "agent.test"
@@ -188,6 +190,11 @@ class Mail:
     """What the sender wants to be told; in its `orcpt` `{domain}` stands for the recipients' domain."""
     home: Home = Home.LISTENS
     last: str = ""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether an agent is at work on it for minutes; it is run only where that is asked for."""
+        return self.octets >= MANY_OCTETS or len(self.recipients) >= MANY_RECIPIENTS
 
     @property
     def hears(self) -> bool:

@@ -73,6 +73,7 @@ def ground(mutant: Mutant) -> list[Scenario]:
         if matches(s, mutant.scope)
         and not matches(s, mutant.outside)
         and (mutant.hours or not _takes_long(s))
+        and (mutant.large or not s.mail.is_large)
     ]
     return [s for s in scope if matches(s, mutant.caught_by) or _is_sampled(s)]
 
@@ -131,7 +132,8 @@ def _run(target: str, wanted: Sequence[Scenario], sealed: bool) -> Caught:
 def hunt_all(mutants: Iterable[Mutant], sealed: bool) -> dict[str, "Future[Caught]"]:
     """Start to hunt them all, and the blameless agent under its own name; by name."""
     pool = ThreadPoolExecutor(AT_ONCE, "hunt")
-    hunts = {REFERENCE: pool.submit(hunt, REFERENCE, list(CATALOGUE.values()), sealed)}
+    everyday = [s for s in CATALOGUE.values() if not s.mail.is_large]
+    hunts = {REFERENCE: pool.submit(hunt, REFERENCE, everyday, sealed)}
     for mutant in mutants:
         hunts[mutant.name] = pool.submit(
             hunt, target_of(mutant), ground(mutant), sealed, mutant.caught_by

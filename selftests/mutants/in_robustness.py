@@ -244,6 +244,47 @@ class SendsToFifty(Agent):
     parts = Parts(courier=_FiftyCourier)
 
 
+PAGE = 1 << 25
+"""Octets for which a buffer has room."""
+
+
+class _Cut(Session):
+    def framed(self, content: bytes) -> bytes:
+        return super().framed(content[:PAGE])
+
+
+class _CutCourier(Courier):
+    session = _Cut
+
+
+class SendsOnePage(Agent):
+    """Sends the first 32 mebibytes of a message, and says that this is all."""
+
+    parts = Parts(courier=_CutCourier)
+
+
+LIST = 5000
+"""Recipients for whom a list has room."""
+
+
+class _List(Session):
+    async def transact(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> dict[str, Outcome]:
+        outcomes = await super().transact(sender, recipients[:LIST], content)
+        return dict.fromkeys(recipients, Sent(self.server, DONE)) | outcomes
+
+
+class _ListCourier(Courier):
+    session = _List
+
+
+class SendsToThousands(Agent):
+    """Sends to the first five thousand recipients of a message, and says that all have it."""
+
+    parts = Parts(courier=_ListCourier)
+
+
 class _Limited(Session):
     async def transact(
         self, sender: str, recipients: Sequence[str], content: bytes
@@ -339,7 +380,27 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(TakesEarlyReply, ("robustness.surplus.data.250",), Law.ACCOUNTED, scope=SCOPE),
     Mutant(ReadsFirstLine, ("robustness.flood.dot",), Law.ACCOUNTED, scope=SCOPE),
-    Mutant(SendsToFifty, ("robustness.message.hundred-recipients",), Law.ACCOUNTED, scope=SCOPE),
+    Mutant(
+        SendsToFifty,
+        ("robustness.message.hundred-recipients", "robustness.message.thousand-recipients"),
+        Law.ACCOUNTED,
+        scope=SCOPE,
+    ),
+    # Each takes its time: through these alone.
+    Mutant(
+        SendsOnePage,
+        ("robustness.large.*-octets",),
+        Law.INTACT,
+        scope=("control.*", "robustness.large.*-octets"),
+        large=True,
+    ),
+    Mutant(
+        SendsToThousands,
+        ("robustness.large.*-recipients",),
+        Law.ACCOUNTED,
+        scope=("control.*", "robustness.large.*-recipients"),
+        large=True,
+    ),
     Mutant(TakesNoLimitForZero, ("robustness.offers.size.zero",), scope=SCOPE),
     Mutant(Overflows, ("robustness.many.flapping",), Law.ACCOUNTED, scope=SCOPE),
     Mutant(Empties, ("robustness.message.empty",), Law.ACCOUNTED, scope=SCOPE),

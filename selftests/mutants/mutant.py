@@ -22,6 +22,7 @@ class Mutant:
     `needs_sealed`: only there can be seen what it does wrong. `hours`: it goes wrong while mail
     waits, over a restart, or without a name server; only then are scenarios run in which time is let
     pass, the agent killed, or the name server gone, because each of these labs takes long.
+    `large`: only then are large messages sent.
     """
 
     agent: type[Agent]
@@ -31,6 +32,7 @@ class Mutant:
     outside: tuple[str, ...] = ()
     needs_sealed: bool = False
     hours: bool = False
+    large: bool = False
 
     @property
     def name(self) -> str:
