@@ -8,7 +8,7 @@ from catalogue.rules import CN_FALLBACK, EVERY_ATTEMPT, NEXT_HOST, P320
 from catalogue.tls import SETTING_RULE, TLS_ONLY
 from model.behaviours import Reply
 from model.dns import Zone
-from model.expect import AnyOf, Delivers, Expectation, Fails, Recovers, Turns
+from model.expect import AnyOf, Delivers, Expectation, Expires, Fails, Recovers, Turns
 from model.failure import Cause, Failure
 from model.rule import Rule
 from model.scenario import (
@@ -526,6 +526,28 @@ SCENARIOS = around(
                 (Flaw.EXPIRED, Tls.CERTIFICATE, "expired", "one that has expired"),
                 (Flaw.WRONG_NAME, Tls.DOMAIN, "host-mismatch", "one for another name"),
                 (Flaw.REVOKED, Tls.CERTIFICATE, "revoked", "one that has been revoked"),
+            )
+        ),
+        *(
+            Scenario(
+                id=f"certificate.{flaw}.looked-at-later",
+                title=f"{words} is no matter at first, and then the connector is for {then}: "
+                "a session that is taken up again does not hide it",
+                rule=SETTING_RULE[then],
+                hosts=(_busy(flaw),),
+                connector=Connector(tls=first),
+                course=(Mark(90.0, change=Change(connector=Connector(tls=then)), orders=1),),
+                expect=Expires(_refused(reason), before=(NOT_NOW,)),
+            )
+            for flaw, first, then, reason, words in (
+                (
+                    *(Flaw.UNKNOWN_CA, Tls.ENCRYPT, Tls.CERTIFICATE, "not-trusted"),
+                    "A stranger's certificate",
+                ),
+                (
+                    *(Flaw.WRONG_NAME, Tls.CERTIFICATE, Tls.DOMAIN, "host-mismatch"),
+                    "A certificate for another name",
+                ),
             )
         ),
         Scenario(

@@ -457,6 +457,15 @@ NAME_UNKNOWN = Rule(
     "RFC 6066", "3", SHOULD, "a server that does not know the name asked for may refuse by alert"
 )
 NO_ADDRESS_AS_NAME = Rule("RFC 6066", "3", MUST, "an address is no name to ask for")
+RESUMPTION = Rule(
+    "RFC 8446",
+    "2.2",
+    SHOULD,
+    "who offers a session is ready for a full handshake, should the host decline it",
+)
+CLOSE_NOTIFY = Rule(
+    "RFC 8446", "6.1", MUST, "close_notify ends what its sender has to say; what follows is ignored"
+)
 NO_IMPLICIT = Rule(
     "RFC 8314", "3.3", MUST, "TLS from the first octet has ports of its own, not that for relaying"
 )

@@ -4,6 +4,7 @@ from catalogue import rules
 from catalogue.control import around
 from catalogue.rules import (
     CERTIFICATE_VALIDATION,
+    DELIVER,
     DOMAIN_VALIDATION,
     ENCRYPTION_ONLY,
     EVERY_ATTEMPT,
@@ -16,6 +17,7 @@ from catalogue.rules import (
 from model.behaviours import (
     BreakHandshake,
     CutAt,
+    EndTls,
     ImplicitTls,
     InClear,
     InTls,
@@ -119,6 +121,34 @@ BREAKS: dict[str, tuple[Action, Expectation, str]] = {
     "garbage": (Send(NO_TLS * 40), FAILED, "goes on in clear text"),
 }
 """What a server does in the middle of its first flight."""
+NOT_YET = Fails(Cause(Failure.PEER_REPLY, "transient"), TRY_LATER)
+RESUMPTIONS = (
+    (
+        "possible",
+        Handshake.USUAL,
+        Handshake.USUAL,
+        "The server takes up the session of before",
+    ),
+    (
+        "other-keys",
+        Handshake.USUAL,
+        Handshake.OTHER_KEYS,
+        "By the next attempt the server has other keys for its tickets",
+    ),
+    (
+        "older-version",
+        Handshake.ONLY_TLS_1_3,
+        Handshake.ONLY_TLS_1_2,
+        "The session is one of TLS 1.3, and the next server behind the name speaks TLS 1.2",
+    ),
+    (
+        "newer-version",
+        Handshake.ONLY_TLS_1_2,
+        Handshake.ONLY_TLS_1_3,
+        "The session is one of TLS 1.2, and the next server behind the name speaks TLS 1.3",
+    ),
+)
+"""How the server shakes hands at first and then; who keeps sessions offers one."""
 
 
 SCENARIOS = around(
@@ -401,6 +431,40 @@ SCENARIOS = around(
             hosts=(Host(handshake=Handshake.WEAK_DH),),
             connector=Connector(tls=Tls.ENCRYPT),
             expect=AnyOf(FAILED, Delivers()),
+        ),
+        # Sessions that are taken up again
+        *(
+            Scenario(
+                id=f"tls.resumption.{name}",
+                title=f"{words}: the mail that waited is delivered over TLS",
+                rule=rules.RESUMPTION,
+                hosts=(Host(handshake=first, behaviours=(Reply(Stage.RCPT, TRY_LATER),)),),
+                connector=Connector(tls=Tls.DOMAIN),
+                change=Change(hosts=(Host(handshake=then),)),
+                expect=Recovers(NOT_YET),
+            )
+            for name, first, then, words in RESUMPTIONS
+        ),
+        # The end of TLS
+        Scenario(
+            id="tls.close-notify.missing-at-quit",
+            title="After its 221 the server closes the connection, and TLS has not been ended",
+            rule=DELIVER,
+            hosts=(Host(behaviours=(Reply(Stage.QUIT, "221 2.0.0 Bye", close=True),)),),
+            connector=Connector(tls=Tls.ENCRYPT),
+        ),
+        *(
+            Scenario(
+                id=f"tls.close-notify.at-{stage}{'.half' if half else ''}",
+                title=f"In place of its reply to {words} the server ends TLS"
+                + (", and leaves TCP as it is" if half else " in good order"),
+                rule=rules.CLOSE_NOTIFY if half else P318,
+                hosts=(Host(behaviours=(EndTls(stage, half),)),),
+                connector=Connector(tls=Tls.ENCRYPT),
+                expect=AnyOf(_broken("closed"), HANGS) if half else _broken("closed"),
+            )
+            for stage, words in ((Stage.MAIL, "MAIL"), (Stage.DOT, "the final dot"))
+            for half in (False, True)
         ),
         # The name that is asked for
         Scenario(

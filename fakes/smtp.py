@@ -20,11 +20,12 @@ is carried out if and only if its reply is 2yz or 3yz.
 
 Not on aiosmtpd, whose streams cannot send half a reply, cut a body after k octets, inject
 octets behind a 220, or be as quick; the sink, which is never at fault, is (`fakes/sink.py`). It
-leans on one private seam of asyncio's, `SSLProtocol._on_handshake_complete`.
+leans on private seams of asyncio's `SSLProtocol`, all of them in `Secured`.
 """
 
 import asyncio
 import collections
+import contextlib
 import functools
 import socket
 import ssl
@@ -241,6 +242,8 @@ class Session(Receiver):
         self._pouring: Pour | None = None
         self._poured = 0
         self._raw: Any = None
+        self._secure: Secured | None = None
+        self._said_goodbye = False
         self._transport: Any = None
 
     # What comes and goes -------------------------------------------------------------------
@@ -268,7 +271,7 @@ class Session(Receiver):
         self.host.sessions.discard(self)
         if self._timer is not None:
             self._timer.cancel()
-        if isinstance(error, ssl.SSLError):
+        if isinstance(error, ssl.SSLError) and not self._said_goodbye:
             self._handshake_failed(error)
         self.host.saw(Closed(self.host.now(), self.host.name, self.conn, self._by))
 
@@ -445,12 +448,8 @@ class Session(Receiver):
                 self._did(stage, f"* waits for {share} of the time-out", spoiled)
                 self._keep(keep)
                 self._later(share * self.host.reply_timeout, stage, then)
-            case HangUp(reset, keep, half):
-                self._did(
-                    stage,
-                    f"* closes ({'RST' if reset else 'FIN, half' if half else 'FIN'})",
-                    spoiled,
-                )
+            case HangUp(keep=keep):
+                self._did(stage, f"* closes ({_how(action)})", spoiled)
                 self._keep(keep)
                 self._hang_up(action)
             case Negotiate():
@@ -516,7 +515,7 @@ class Session(Receiver):
         if self._in_body:
             self.host.visits[Stage.BODY] += 1
         if close or (done and stage is Stage.QUIT):
-            self._hang_up(HangUp(reset))
+            self._hang_up(HangUp(reset, notify=not close))
         elif done and stage is Stage.STARTTLS:
             self._forget(len(self._buffer))  # RFC 3207 section 4.2: what came in clear is void
             self._shaking = True
@@ -548,6 +547,12 @@ class Session(Receiver):
     def _hang_up(self, action: HangUp) -> None:
         if self._over:
             return  # the agent was faster
+        if action.notify and self._secure is not None:
+            self._said_goodbye = True
+            self._secure.say_goodbye()
+            if action.half:
+                self._idle = True
+                return
         if action.half:
             self._idle = True
             self._raw.write_eof()
@@ -576,7 +581,7 @@ class Session(Receiver):
             ssl_handshake_timeout=patience,
         )
         done.add_done_callback(self._shaken)
-        self._to_greet = stage is Stage.GREETING
+        self._to_greet, self._secure = stage is Stage.GREETING, below
         self._raw.set_protocol(below)
         raw = self._raw
         if action.then is not None:
@@ -609,6 +614,7 @@ class Session(Receiver):
             getattr(made, "offered_sni", ""),
             getattr(made, "shown", self.host.flaw),
             _client_of(made),
+            bool(made.session_reused),
         )
 
     # Telling -------------------------------------------------------------------------------
@@ -626,10 +632,17 @@ class Session(Receiver):
 class Secured(sslproto.SSLProtocol):
     """asyncio's TLS, which forgets to send the alert of a handshake that failed.
 
-    And which sets aside 256 KiB for each connection, of which hundreds live at once here.
+    And which sets aside 256 KiB for each connection, of which hundreds live at once here. And it
+    ends TLS and TCP only together.
     """
 
     max_size = 1 << 15
+
+    def say_goodbye(self) -> None:
+        """Send the alert close_notify, and wait for none; nothing if the handshake is not over."""
+        with contextlib.suppress(ssl.SSLError):  # the peer has not said it, too; or has broken off
+            self._sslobj.unwrap()  # type: ignore[attr-defined] # private, so untyped
+        self._process_outgoing()  # type: ignore[attr-defined]
 
     def _on_handshake_complete(self, error: BaseException | None) -> None:
         if error is not None:
@@ -656,6 +669,13 @@ class Rationed:
             self._beyond()
         else:
             self._left -= len(octets)
+
+
+def _how(action: HangUp) -> str:
+    """How a connection is ended."""
+    if action.notify:
+        return "close_notify" if action.half else "close_notify, FIN"
+    return "RST" if action.reset else "FIN, half" if action.half else "FIN"
 
 
 def _terms_of(action: Negotiate) -> str:

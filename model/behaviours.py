@@ -66,6 +66,20 @@ class CutAt:
 
 
 @dataclass(frozen=True, slots=True)
+class EndTls:
+    """End TLS in good order instead of answering (close_notify), then TCP, if not `half`."""
+
+    at: Stage
+    half: bool = False
+
+    def react(self, moment: Moment) -> Action:
+        """Hang up at the stage; in clear there is nothing to end."""
+        if moment.stage is self.at and moment.tls:
+            return HangUp(notify=True, half=self.half)
+        return moment.usual
+
+
+@dataclass(frozen=True, slots=True)
 class KeepThenCut:
     """Store the message and close before the 250: the duplicate trap of RFC 1047."""
 

@@ -132,6 +132,8 @@ class Encrypted:
     """What is wrong with the certificate that was shown."""
     client: str = ""
     """The common name in the agent's own certificate, if it showed one and the host trusts it."""
+    resumed: bool = False
+    """Whether a session of before was taken up again, and no certificate shown anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +282,10 @@ def describe(event: Event) -> str:
             who = f"B: {event.by}: " if event.by else "S: "
             return f"#{event.conn}  {who}{event.deed}{flag}".replace("\n", " | ")
         case Encrypted():
-            flaw = "" if event.certificate is Flaw.VALID else f", certificate {event.certificate}"
-            client = f", client {event.client}" if event.client else ""
-            sni = event.sni or "-"
-            return f"#{event.conn}  ** {event.version} {event.cipher}, SNI {sni}{flaw}{client}"
+            more = "" if event.certificate is Flaw.VALID else f", certificate {event.certificate}"
+            more += f", client {event.client}" if event.client else ""
+            more += ", a session taken up again" if event.resumed else ""
+            return f"#{event.conn}  ** {event.version} {event.cipher}, SNI {event.sni or '-'}{more}"
         case TlsFailed():
             return f"#{event.conn}  ** handshake failed: {event.error}"
         case Closed():

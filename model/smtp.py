@@ -89,12 +89,14 @@ class Stall:
 class HangUp:
     """Close the connection without a word: FIN, or RST. `keep` stores the message first.
 
-    `half` sends the FIN only, and goes on reading in silence.
+    `half` sends the FIN only, and goes on reading in silence. `notify` ends TLS in good order first,
+    if there is any (close_notify, RFC 8446 section 6.1); with `half` there is no FIN behind it.
     """
 
     reset: bool = False
     keep: bool = False
     half: bool = False
+    notify: bool = False
 
 
 @dataclass(frozen=True, slots=True)

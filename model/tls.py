@@ -147,6 +147,8 @@ class Handshake(StrEnum):
     """TLS 1.2 with ciphers that nobody offers: a handshake_failure alert."""
     WEAK_DH = "weak-dh"
     """TLS 1.2 with an ephemeral Diffie-Hellman key of 1,024 bits and nothing else."""
+    OTHER_KEYS = "other-keys"
+    """The usual, with other keys for its session tickets: no session of before can be taken up."""
     CLIENT_ASKED = "client-asked"
     """A client certificate is asked for, and none is taken too."""
     CLIENT_DEMANDED_1_2 = "client-demanded-1-2"

@@ -14,7 +14,7 @@ from targets.base import Route
 from targets.reference.agent import Agent, Parts
 from targets.reference.client import Session, Wire
 from targets.reference.courier import Courier
-from targets.reference.outcome import Broken, Failure, Kind, Reply, Server, Stage
+from targets.reference.outcome import Broken, Failure, Kind, Outcome, Reply, Sent, Server, Stage
 from targets.reference.policy import Policy
 from targets.reference.tls import Contexts
 
@@ -218,6 +218,26 @@ class RefusedTlsIsFinal(Agent):
     parts = Parts(policy=_Final)
 
 
+class _Polite(Session):
+    async def _send(self, content: bytes) -> Outcome:
+        try:
+            return await super()._send(content)
+        except Broken as lost:
+            if self._tls is None or lost.failure.kind is not Kind.CLOSED:
+                raise
+            return Sent(self.server, Reply(250, "2.0.0 OK"))
+
+
+class _PoliteCourier(Courier):
+    session = _Polite
+
+
+class TakesGoodbyeForYes(Agent):
+    """Takes the end of TLS where a reply to the final dot should be for a 250."""
+
+    parts = Parts(courier=_PoliteCourier)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(NoSecondHello, ("tls.*",), Law.GREETS_AGAIN, scope=("tls.*",)),
     # Elsewhere it does not come to where the fault is, and nothing can be said of it.
@@ -234,5 +254,6 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(TlsTwice, ("tls.capabilities.starttls-again",), scope=HERE),
     Mutant(StoopsToOldVersions, ("tls.only-tls-1-[01].under-encrypt",), scope=HERE),
     Mutant(UpperCaseOnly, ("tls.lower-case.under-encrypt",), scope=HERE),
+    Mutant(TakesGoodbyeForYes, ("tls.close-notify.at-dot*",), Law.ACCOUNTED, scope=HERE),
     Mutant(RefusedTlsIsFinal, ("tls.starttls-5*.under-encrypt",), scope=HERE),
 )

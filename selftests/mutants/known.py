@@ -19,6 +19,7 @@ from selftests.mutants import (
     in_session,
     in_tls,
     notices,
+    resuming,
     secrecy,
     ways,
 )
@@ -44,6 +45,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *in_robustness.MUTANTS,
     *in_session.MUTANTS,
     *in_tls.MUTANTS,
+    *resuming.MUTANTS,
 )
 """Every mutant."""
 
