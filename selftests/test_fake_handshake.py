@@ -1,6 +1,7 @@
 """How fake hosts shake hands, over real sockets: every oddity is met, and no other."""
 
 import asyncio
+import select
 import smtplib
 import socket
 import ssl
@@ -15,7 +16,17 @@ import pytest
 from fakes import own_certificate
 from fakes.pki import Pki
 from fakes.smtp import MailHost
-from model.behaviours import BreakHandshake, ImplicitTls, InClear, InTls, Late, Reply, SendAt
+from model.behaviours import (
+    BreakHandshake,
+    CutAt,
+    EndTls,
+    ImplicitTls,
+    InClear,
+    InTls,
+    Late,
+    Reply,
+    SendAt,
+)
 from model.events import Accepted, Did, Encrypted, Heard, TlsFailed
 from model.smtp import Behaviour, HangUp, Send, Stage, Stall
 from model.tls import Flaw, Handshake, OwnCertificate
@@ -94,6 +105,7 @@ def outcome(pki: Pki, handshake: Handshake, context: ssl.SSLContext, sni: str = 
     ("handshake", "wanted"),
     [
         (Handshake.USUAL, "TLSv1.3"),
+        (Handshake.OTHER_KEYS, "TLSv1.3"),
         (Handshake.ONLY_TLS_1_2, "TLSv1.2"),
         (Handshake.ONLY_TLS_1_3, "TLSv1.3"),
         (Handshake.CLIENT_ASKED, "TLSv1.3"),
@@ -158,6 +170,76 @@ def test_weak_keys_are_truly_agreed_upon(pki: Pki) -> None:
     lax = blind()
     lax.set_ciphers("DEFAULT:@SECLEVEL=0")
     assert outcome(pki, Handshake.WEAK_DH, lax) == "TLSv1.2"
+
+
+@pytest.mark.parametrize(
+    ("behaviours", "ends"),
+    [
+        ((), "in order"),
+        ((Reply(Stage.QUIT, "221 2.0.0 Bye", close=True),), "cut"),
+        ((EndTls(Stage.QUIT),), "in order"),
+        ((EndTls(Stage.QUIT, half=True),), "in order, and TCP goes on"),
+        ((CutAt(Stage.QUIT),), "cut"),
+    ],
+)
+def test_tls_is_ended_in_order_or_not(
+    pki: Pki, behaviours: tuple[Behaviour, ...], ends: str
+) -> None:
+    """As a client sees it that can tell close_notify from a bare FIN."""
+    attentive = blind()
+    attentive.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+
+    def leave() -> str:
+        with smtplib.SMTP(IP, PORT, local_hostname="c", timeout=2) as client:
+            client.starttls(context=attentive)
+            client.putcmd("quit")
+            secured: Any = client.sock
+            client.sock = None  # nothing more is said
+        secured.suppress_ragged_eofs = False
+        with secured:
+            try:
+                while secured.recv(100):
+                    continue
+            except (ssl.SSLEOFError, ssl.SSLSyscallError):
+                return "cut"
+            more, _, _ = select.select([secured], [], [], 0.2)
+            return "in order" if more else "in order, and TCP goes on"
+
+    async def body() -> str:
+        async with host(pki, *behaviours):
+            return await asyncio.to_thread(leave)
+
+    assert run(body) == ends
+
+
+@pytest.mark.parametrize(
+    ("handshake", "again"), [(Handshake.USUAL, True), (Handshake.OTHER_KEYS, False)]
+)
+def test_a_session_is_taken_up_by_who_has_its_keys(
+    pki: Pki, handshake: Handshake, again: bool
+) -> None:
+    """And the trace says so."""
+    context = blind(maximum_version=ssl.TLSVersion.TLSv1_2)  # its ticket comes at once
+
+    def visit(session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+        with smtplib.SMTP(IP, PORT, local_hostname="c", timeout=2) as client:
+            client.ehlo()
+            client.docmd("STARTTLS")
+            assert client.sock is not None
+            with context.wrap_socket(client.sock, session=session) as secured:
+                client.sock = None
+                return secured.session
+
+    async def body() -> list[bool]:
+        async with host(pki) as first:
+            session = await asyncio.to_thread(visit, None)
+            await first.told(Encrypted)
+        async with host(pki, handshake=handshake) as then:
+            await asyncio.to_thread(visit, session)
+            await then.told(Encrypted)
+        return [e.resumed for e in (*first.events, *then.events) if isinstance(e, Encrypted)]
+
+    assert run(body) == [False, again]
 
 
 def test_who_asks_for_another_name_is_refused(pki: Pki) -> None:

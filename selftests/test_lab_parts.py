@@ -100,7 +100,8 @@ def arranged(*can: Capability, lifetime: float = 2 * DAY) -> dict[Key, Setup]:
     That is whether it is killed, or how its name server is gone.
     """
     target: Any = SomeTarget(frozenset(can))
-    wanted = [s for s in CATALOGUE.values() if not unsupported(s, target, sealed=True)]
+    everyday = [s for s in CATALOGUE.values() if not s.mail.is_large]
+    wanted = [s for s in everyday if not unsupported(s, target, sealed=True)]
     found: dict[Key, Setup] = {}
     for setup in arrange(wanted, CONTROLS, WHOLE, target, lifetime, FAST):
         killed = any(s.kill is not Kill.NEVER for s in setup.order.scenarios)
@@ -131,7 +132,19 @@ def test_with_a_clock_what_waits_has_a_lab_for_each_lifetime() -> None:
     assert "expiry.after-24-hours" in timed.wanted
     assert set(timed.order.lifetimes.values()) == {DAY}
     assert (timed.order.retry, timed.order.delay) == (3600.0, 4 * 3600.0)
-    assert sum(len(setup.wanted) for setup in labs.values()) == len(CATALOGUE)
+    everyday = [s for s in CATALOGUE.values() if not s.mail.is_large]
+    assert sum(len(setup.wanted) for setup in labs.values()) == len(everyday)
+
+
+def test_large_messages_have_a_lab_of_their_own() -> None:
+    """And an agent may take its time to take them in; nobody else's may it take."""
+    large = [s for s in CATALOGUE.values() if s.mail.is_large]
+    target: Any = SomeTarget(frozenset(Capability))
+    labs = arrange([OPENING, *large], CONTROLS, WHOLE, target, 2 * DAY, FAST)
+
+    assert [setup.wanted for setup in labs] == [{OPENING.id}, {s.id for s in large}]
+    assert FAST.for_mail(OPENING.mail) == FAST
+    assert FAST.for_mail(large[0].mail).start > FAST.start
 
 
 def test_a_dialects_lifetime_has_a_lab_too() -> None:

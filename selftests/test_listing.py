@@ -55,6 +55,17 @@ def test_the_list_is_of_what_is_selected(options: Sequence[str], there: str, mis
     assert missing not in said
 
 
+@pytest.mark.parametrize(
+    ("options", "left_out"), [([], True), (["--large"], False), (["-k", "connect"], None)]
+)
+def test_large_messages_are_for_who_asks(options: Sequence[str], left_out: bool | None) -> None:
+    """Whoever has selected some is told how to; to others nothing is said."""
+    _, said = pytest_says("--collect-only", "-k", "robustness.large", *options)
+
+    assert ("robustness.large.fifty-million-octets" in said) is (left_out is False)
+    assert ("left out: 3 with large messages; --large runs them" in said) is (left_out is True)
+
+
 def test_a_chapter_that_is_not_there_is_refused() -> None:
     """In one sentence that names those that are."""
     code, said = pytest_says("--chapter=smtp")

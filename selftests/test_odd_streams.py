@@ -6,6 +6,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -177,6 +178,16 @@ def test_odd_content_is_handed_in_as_it_is() -> None:
         assert submit_by_smtp(IP, port, MAIL, 5.0) == "queued as Q1"
     assert b"".join(heard[4:-1]) == b"a\n.\nb\rc\r\n..d\r\n.\r\n"
     assert heard[-1] == b"quit\r\n"
+
+
+def test_recipients_are_named_together_where_a_door_takes_that() -> None:
+    """RFC 2920; and each reply is heeded."""
+    crowd = replace(MAIL, recipients=("u@x.test", "v@x.test"))
+    offers = "250-door\r\n250 PIPELINING"
+    replies = ("220 door", offers, "250 ok", "250 ok\r\n550 no")
+    with door(*replies) as (port, heard), pytest.raises(NotTaken, match="550 no"):
+        submit_by_smtp(IP, port, crowd, 5.0)
+    assert heard[2] == b"RCPT TO:<u@x.test>\r\n"
 
 
 def test_what_a_door_makes_of_the_rest_is_waited_for() -> None:
