@@ -268,7 +268,7 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
         GOOD,
         trace(Declined(0.0, "550 no", (STRANGER,)), queued()),
     ),
-    ("said to be delivered, and lost", Law.ACCOUNTED, GOOD, trace(HOME, queued())),
+    ("said to be delivered, and kept", Law.ACCOUNTED, GOOD, trace(HOME, queued(RECIPIENT))),
     (
         "said to be delivered, and then returned",
         Law.ACCOUNTED,
