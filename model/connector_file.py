@@ -186,7 +186,7 @@ def _smart_host(table: "_Table", name: str) -> str:
             f"has {name!r} in SmartHosts, a range, which this agent does not search",
             "list the addresses one by one",
         )
-    if bare != name or not _is_domain(name):
+    if bare != name or not is_domain(name):
         table.fail(
             f"has {name!r} in SmartHosts, which is neither host name nor address",
             "write it like 'mail.contoso.com' or '192.0.2.1'",
@@ -226,7 +226,7 @@ def _tls(table: "_Table") -> tuple[Tls, str]:
 
 def _tls_domain(table: "_Table") -> str:
     text = table.text("TlsDomain")
-    if not _is_domain(text.removeprefix("*.")):
+    if not is_domain(text.removeprefix("*.")):
         table.fail(
             f"has the TlsDomain {text!r}, which is no name of a certificate",
             "write it like 'mail.contoso.com' or '*.contoso.com'",
@@ -241,7 +241,7 @@ def _pattern(table: "_Table", text: str) -> str:
             f"has a wildcard inside {text!r} in RecipientDomains",
             "a wildcard stands alone or in front, as in '*' and '*.contoso.com'",
         )
-    if text != EVERYTHING and not _is_domain(bare):
+    if text != EVERYTHING and not is_domain(bare):
         table.fail(
             f"has {text!r} in RecipientDomains, which is no domain",
             "write it like 'contoso.com', '*.contoso.com' or '*'",
@@ -251,7 +251,7 @@ def _pattern(table: "_Table", text: str) -> str:
 
 def _accepted(table: "_Table") -> AcceptedDomain:
     name = table.text("DomainName")
-    if not _is_domain(name):
+    if not is_domain(name):
         table.fail("has a DomainName that is no domain", "write it like 'contoso.com'")
     name = name.lower().rstrip(".")
     kind = table.word("DomainType", DomainType) or DomainType.AUTHORITATIVE
@@ -410,7 +410,8 @@ def _named(table: _Table, known: Sequence[str]) -> _Table:
     return named
 
 
-def _is_domain(text: str) -> bool:
+def is_domain(text: str) -> bool:
+    """Whether this is a domain's or a host's name, with or without a dot at its end (RFC 1035 2.3.1)."""
     bare = text.removesuffix(".").lower()
     return len(bare) <= 253 and _DOMAIN.fullmatch(bare) is not None
 

@@ -88,8 +88,8 @@ def _notices(scenario: Scenario, trace: Trace) -> Iterator[Mismatch]:
     for recipient in trace.placement.recipients:
         told = tuple(notice.action for _, notice in trace.account(recipient).notices)
         if told != scenario.told:
-            wanted = ", ".join(scenario.told) or "none"
-            yield Mismatch(f"notices about {recipient}", wanted, ", ".join(told) or "none")
+            wanted = f"{', '.join(scenario.told) or 'none'} about {recipient}"
+            yield Mismatch("notices that came home", wanted, ", ".join(told) or "none")
 
 
 def _words(scenario: Scenario, trace: Trace) -> Iterator[Mismatch]:

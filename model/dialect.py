@@ -121,7 +121,7 @@ def fit(report: Report, wanted: str) -> Fit:
 
 
 def _class_of(state: State) -> str:
-    return {State.DELIVERED: "2", State.DEFERRED: "4"}.get(state, "5")
+    return {State.DELIVERED: "2", State.DEFERRED: "4", State.HELD: "4"}.get(state, "5")
 
 
 def best_fit(report: Report, tier: tuple[Code, ...], peer: str, attempt: Report | None) -> Fit:

@@ -11,21 +11,12 @@ as its code (pass, accepted, weak).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, takewhile
 from math import inf
 
+from model.attempts import amiss, too_hasty
 from model.course import out_of_course
 from model.dialect import Code, Dialect, Fit, best_fit, resolve
-from model.events import (
-    Accepted,
-    Asked,
-    Changed,
-    Connected,
-    Declined,
-    Knocked,
-    Reported,
-    Retried,
-)
+from model.events import Asked, Connected, Declined, Knocked, Reported
 from model.expect import (
     AnyOf,
     Arrives,
@@ -41,20 +32,15 @@ from model.expect import (
     failures,
     ways,
 )
-from model.laws import check, copies_of, is_below, ndrs_of, refusal_of, reports_of
+from model.laws import GRACE, age_at, check, copies_of, is_below, ndrs_of, refusal_of, reports_of
 from model.ndr_law import advice
 from model.report import Report, Source, State
-from model.scenario import Reach, Scenario
+from model.scenario import Scenario
 from model.trace import Trace
-from model.unmet import knocked, unmet_faults
+from model.unmet import unmet_faults
 from model.verdict import Holds, Judgement, Mismatch, Verdict
-from model.waits import MINIMA, waits
 
 BY_FIT = {Fit.PRIMARY: Verdict.PASS, Fit.ACCEPTED: Verdict.ACCEPTED, Fit.WEAK: Verdict.WEAK}
-
-
-MANY = 5
-"""Hosts beyond these need not all be tried: agents have limits (RFC 5321 section 5.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +57,16 @@ def judge(scenario: Scenario, trace: Trace, dialect: Dialect) -> Judgement:
     holds, broken = check(scenario, trace)
     findings = [_find_recipient(scenario, trace, dialect, r) for r in trace.placement.recipients]
     wrongs = [*broken, *(wrong for finding in findings for wrong in finding.wrongs)]
-    wrongs += _left_out(scenario, trace)
-    wrongs += _too_many(scenario, trace)
-    wrongs += _out_of_order(scenario, trace)
-    wrongs += _not_spread(scenario, trace)
-    wrongs += _starved(scenario, trace)
-    wrongs += out_of_course(scenario, trace)
+    besides = [*amiss(scenario, trace), *out_of_course(scenario, trace)]
+    wrongs += besides
     observed = "; ".join(dict.fromkeys(finding.observed for finding in findings))
     laws = [law for law, state in holds.items() if state is Holds.BROKEN]
     if laws:
         observed += " [breaks " + ", ".join(laws) + "]"
+    if besides:
+        observed += " [amiss: " + ", ".join(dict.fromkeys(one.what for one in besides)) + "]"
     unmet = unmet_faults(scenario, trace, astray=bool(wrongs))
-    hasty = _too_hasty(trace)
+    hasty = too_hasty(trace)
     advised = bool(hasty) and not (wrongs or unmet)
     if hasty:
         observed += " [" + ", ".join(mismatch.observed for mismatch in hasty) + "]"
@@ -161,12 +145,46 @@ def _find_recipient(scenario: Scenario, trace: Trace, dialect: Dialect, recipien
         expect = expect.of(recipient.rpartition("@")[0])
     hears = scenario.mail.hears
     if not isinstance(expect, AnyOf):
-        return _find(trace, dialect, recipient, expect, hears)
-    first, *others = (_find(trace, dialect, recipient, way, hears) for way in expect.ways)
+        return _follow(trace, dialect, recipient, expect, hears)
+    first, *others = (_follow(trace, dialect, recipient, way, hears) for way in expect.ways)
     accepted = [replace(one, fit=min(one.fit, Fit.ACCEPTED)) for one in others if not one.wrongs]
     if not first.wrongs:
         return first
     return max(accepted, key=lambda one: one.fit, default=first)
+
+
+def _follow(trace: Trace, dialect: Dialect, recipient: str, way: One, hears: bool) -> Finding:
+    """How one recipient's mail fared against one way, and what its sender was told on that way."""
+    found = _find(trace, dialect, recipient, way, hears)
+    mistold = _mistold(trace, dialect, recipient, way)
+    if found.wrongs or not mistold:
+        return found  # a notice that repeats what is wrong already is not wrong once more
+    amiss_too = ", ".join(dict.fromkeys(one.what for one in mistold))
+    return Finding(Fit.WRONG, f"{found.observed} ({amiss_too})", tuple(mistold))
+
+
+def _mistold(trace: Trace, dialect: Dialect, recipient: str, way: One) -> list[Mismatch]:
+    """What is wrong if a notice has a Status that none of the way's failures has.
+
+    The NDR at the end of a lifetime has a tier of its own, and is looked at there.
+    """
+    tiers = [(_tier(dialect, fails), fails.peer) for fails in failures(way)]
+    looked_at = {"delayed": State.DEFERRED}
+    if not isinstance(way, Expires):
+        looked_at["failed"] = State.RETURNED
+    wanted = ", else ".join(
+        dict.fromkeys(resolve(code.code, peer, None) for tier, peer in tiers for code in tier)
+    )
+    wrongs = []
+    for _, notice in trace.account(recipient).notices:
+        state = looked_at.get(notice.action)
+        if state is None or not tiers or not notice.status:
+            continue
+        said = Report(recipient, state, enhanced=notice.status, source=Source.DSN)
+        if all(best_fit(said, tier, peer, None) is Fit.WRONG for tier, peer in tiers):
+            what = f"Status in the notice: {notice.action}"
+            wrongs.append(Mismatch(what, wanted, notice.status))
+    return wrongs
 
 
 def _find(trace: Trace, dialect: Dialect, recipient: str, way: One, hears: bool) -> Finding:
@@ -309,12 +327,15 @@ def _in_series(trace: Trace, dialect: Dialect, recipient: str, series: Sequence[
 def _expired(trace: Trace, dialect: Dialect, recipient: str, way: Expires, hears: bool) -> Finding:
     last = way.last
     entry = dialect.entry(last.cause)
-    if way.before:
+    reports = reports_of(trace, recipient)
+    if any(report.state is State.DEFERRED for report in reports):
         tried = _in_series(trace, dialect, recipient, (*way.before, last))
     else:
         tried = _failed(trace, entry.attempt, recipient, last.peer)
-    tried = replace(tried, wrongs=(*tried.wrongs, *_never_again(trace, recipient)))
-    reports = reports_of(trace, recipient)
+    if never := _never_again(trace, recipient):
+        tried = Finding(tried.fit, f"{tried.observed} once", (*tried.wrongs, *never))
+    if early := _ended_early(trace, recipient):
+        tried = Finding(tried.fit, f"{tried.observed}, given up early", (*tried.wrongs, *early))
     attempt = next((r for r in reversed(reports) if r.state is State.DEFERRED), None)
     if not hears:
         return _dropped(tried, reports)
@@ -335,6 +356,18 @@ def _expired(trace: Trace, dialect: Dialect, recipient: str, way: Expires, hears
         wrong = Mismatch("code in the NDR", wanted, f"{said}: {notice.diagnostic}")
         return Finding(found, fate, (*tried.wrongs, wrong))
     return Finding(min(found, tried.fit), fate, tried.wrongs)
+
+
+def _ended_early(trace: Trace, recipient: str) -> list[Mismatch]:
+    """What is wrong if mail was given up, as expired or as whatever, before its lifetime was over."""
+    account = trace.account(recipient)
+    over = (State.RETURNED, State.EXPIRED)
+    ends = [event.at for event in account.reports if event.report.state in over]
+    ends += [event.at for event, _ in ndrs_of(trace, recipient)]
+    age = min((age_at(trace, at) for at in ends), default=inf)
+    if age >= trace.lifetime - GRACE:
+        return []
+    return [Mismatch("end", f"not before {trace.lifetime:.0f} s", f"after {age:.0f} s")]
 
 
 def _never_again(trace: Trace, recipient: str) -> list[Mismatch]:
@@ -386,92 +419,3 @@ def _fate(trace: Trace, recipient: str, report: Report | None) -> str:
 
 def _in_full(fate: str, report: Report | None) -> str:
     return f"{fate}: {report.text}" if report and report.text else fate
-
-
-def _left_out(scenario: Scenario, trace: Trace) -> list[Mismatch]:
-    """What is wrong if addresses were left out, although none of the others answered.
-
-    RFC 5321 section 5.1: each is tried until one works; an agent may have a limit, and should try
-    two at least. Only where SYNs can be seen; if nothing was tried at all, the fault was never met.
-    """
-    if not trace.sealed or any(host.reach is Reach.UP for host in scenario.hosts):
-        return []
-    left = [host.name for host in scenario.hosts if not knocked(host, trace)]
-    if not left or len(left) == len(scenario.hosts):
-        return []
-    if len(scenario.hosts) > MANY and len(scenario.hosts) - len(left) > 1:
-        return []
-    every = ", ".join(host.name for host in scenario.hosts)
-    return [Mismatch("hosts tried", every, "all but " + ", ".join(left))]
-
-
-def _too_many(scenario: Scenario, trace: Trace) -> list[Mismatch]:
-    """What is wrong if the first attempt made more connections than the scenario allows."""
-    most = scenario.most_connections
-    ended = next((event.at for event in trace.all(Reported)), 0.0)
-    knocks = [event.at for event in trace.all(Knocked)]
-    tried = knocks if trace.sealed else [event.at for event in trace.all(Connected)]
-    made = [at for at in tried if at <= ended]
-    if not most or len(made) <= most:
-        return []
-    return [Mismatch("connections of the first attempt", f"at most {most}", str(len(made)))]
-
-
-def _too_hasty(trace: Trace) -> list[Mismatch]:
-    """What is wrong if the agent's own time-outs are shorter than RFC 5321 section 4.5.3.2 has them.
-
-    Under any other pace they are not its own.
-    """
-    hasty = {one.where: one for one in waits(trace) if one.hasty} if trace.own else {}
-    return [
-        Mismatch(
-            f"time-out ({MINIMA[one.stage][1]})",
-            f"at least {one.minimum:.0f} s",
-            f"waited {one.seconds:.0f} s at {where}",
-        )
-        for where, one in hasty.items()
-    ]
-
-
-def _out_of_order(scenario: Scenario, trace: Trace) -> list[Mismatch]:
-    """What is wrong if the first attempt went to other hosts, or in another order, than it must.
-
-    RFC 5321 section 5.1. Where SYNs cannot be seen, only hosts that are up have any say.
-    """
-    if not scenario.order:
-        return []
-    seen = Knocked if trace.sealed else Connected
-    first = takewhile(lambda event: not isinstance(event, Changed | Retried), trace.events)
-    tried = list(dict.fromkeys(event.host for event in first if isinstance(event, seen)))
-    away = {host.name for host in scenario.hosts if host.reach is not Reach.UP}
-    unseen = set() if trace.sealed else away
-    groups = [[name for name in word.split("|") if name not in unseen] for word in scenario.order]
-    rest = iter(tried)
-    found = [sorted(islice(rest, len(group))) for group in groups]
-    if found == [sorted(group) for group in groups] and next(rest, None) is None:
-        return []
-    return [Mismatch("order of hosts", ", ".join(scenario.order), ", ".join(tried) or "none")]
-
-
-def _starved(scenario: Scenario, trace: Trace) -> list[Mismatch]:
-    """What is wrong if mail for a live host had to wait for what was to become known of a dead one."""
-    if not scenario.overtakes:
-        return []
-    *others, last = trace.placement.recipients
-    through = min((copy.at for copy in copies_of(trace, last)), default=inf)
-    tried = (
-        next((e.at for e in trace.account(one).reports if e.report.state is not State.HELD), inf)
-        for one in others
-    )
-    if through < sorted(tried)[len(others) // 2]:
-        return []
-    return [Mismatch(f"mail for {last}", "before half of the dead host's is reported", "behind it")]
-
-
-def _not_spread(scenario: Scenario, trace: Trace) -> list[Mismatch]:
-    """What is wrong if a host that should share the load took no message (RFC 5321 section 5.1)."""
-    took = {event.host for event in trace.all(Accepted)}
-    if took >= set(scenario.spread):
-        return []
-    wanted = "each of " + ", ".join(scenario.spread)
-    return [Mismatch("hosts that took mail", wanted, ", ".join(sorted(took)) or "none")]

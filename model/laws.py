@@ -87,10 +87,12 @@ def refusal_of(trace: Trace, recipient: str) -> Declined | None:
 def accounted(scenario: Scenario, trace: Trace) -> Wrongs:
     """Every recipient ends in exactly one of: delivered once, returned once, still queued.
 
-    And nobody else gets anything: mail that nobody handed in is no mail to be sent.
+    And nobody else gets anything: mail that nobody handed in is no mail to be sent. What the agent
+    says is delivered is so, and stays so.
     """
     hears = scenario.mail.hears
     wrongs = [w for one in trace.placement.recipients for w in _account(trace, one, hears)]
+    wrongs += [w for one in trace.placement.recipients for w in _untrue(trace, one)]
     return wrongs + _unbidden(trace)
 
 
@@ -122,6 +124,28 @@ def _delivered(trace: Trace, recipient: str) -> int:
     return len(taken) - min(in_doubt, max(len(taken) - 1, 0))
 
 
+def _untrue(trace: Trace, recipient: str) -> list[Mismatch]:
+    """What is wrong if mail is said to be delivered that is not, or that is then said to be otherwise.
+
+    Agents say nothing of a local part's case, so of two that differ in it nothing is known. An agent
+    that was killed may have lost what it had said.
+    """
+    name = canonical(recipient).lower()
+    alike = [one for one in trace.placement.recipients if canonical(one).lower() == name]
+    reports = reports_of(trace, recipient)
+    states = [report.state for report in reports]
+    if len(alike) > 1 or State.DELIVERED not in states:
+        return []
+    wrongs = []
+    if not any(copy.acknowledged for copy in copies_of(trace, recipient)):
+        wanted = "a host that has said that it took the mail"
+        wrongs.append(Mismatch(f"delivery reported for {recipient}", wanted, "none"))
+    later = [r for r in reports[states.index(State.DELIVERED) :] if r.state is not State.DELIVERED]
+    if later and trace.last(Killed) is None:
+        wrongs.append(Mismatch(f"reports on {recipient}", "delivered, and no more", str(later[0])))
+    return wrongs
+
+
 def _unbidden(trace: Trace) -> list[Mismatch]:
     """What is wrong if there is mail for somebody whom nobody wrote to."""
     known = {canonical(recipient) for recipient in trace.placement.recipients}
@@ -139,14 +163,17 @@ def _given_up(trace: Trace, recipient: str) -> int:
 
 
 def no_clear_text(scenario: Scenario, trace: Trace) -> Wrongs:
-    """No envelope or content in clear where TLS is asked for, nor to a host to be refused."""
+    """No envelope or content in clear where TLS is asked for, nor to a host to be refused.
+
+    An address is of the envelope in whatever command it stands.
+    """
     if all(one.demands is Tls.NONE for one in scenario.connectors):
         return None
     shown = {event.conn: event.certificate for event in trace.all(Encrypted)}
     wrongs = []
     for line, connector in _by_connector(scenario, trace):
         setting = connector.demands
-        if not isinstance(line, Heard) or line.stage not in ENVELOPE or setting is Tls.NONE:
+        if not isinstance(line, Heard) or setting is Tls.NONE or not _tells(line, trace):
             continue
         flaw = shown.get(line.conn, Flaw.VALID)
         if not line.tls:
@@ -156,6 +183,13 @@ def no_clear_text(scenario: Scenario, trace: Trace) -> Wrongs:
                 Mismatch(f"line to {line.host}", "none, its certificate is " + flaw, line.line)
             )
     return wrongs
+
+
+def _tells(line: Heard, trace: Trace) -> bool:
+    """Whether a line is of an envelope or a content, or has an address of the envelope in it."""
+    ours = (one for one in (trace.placement.sender, *trace.placement.recipients) if one)
+    said = line.line.lower()
+    return line.stage in ENVELOPE or any(address.lower() in said for address in ours)
 
 
 def _by_connector(scenario: Scenario, trace: Trace) -> Iterator[tuple[Event, Connector]]:
@@ -195,6 +229,8 @@ def code_class(scenario: Scenario, trace: Trace) -> Wrongs:
 def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
     """A failure reported after a server was contacted names that server (host or address).
 
+    And if a delivery is said to have gone to a server, it is one that was contacted.
+
     Once the world has changed, another attempt begins: it may end before any server. A SYN may be
     seen a moment after the report that names its host, so every server of the trace will do; where
     SYNs cannot be seen, a host that is away may have been the one, too. Of many messages nobody
@@ -214,27 +250,36 @@ def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
             contacted = False
         if isinstance(event, Connected | Knocked):
             contacted = True
-        if contacted and isinstance(event, Reported) and _is_failure(event.report, ours):
+        if contacted and isinstance(event, Reported) and _has_a_server(event.report, ours):
             seen = True
             said = f"{event.report.host} {event.report.ip} {event.report.text}"
-            if not any(name in said for name in names | unseen):
+            if not any(_stands_in(said, name) for name in names | unseen):
                 wanted = " or ".join(sorted(names))
                 observed = f"{event.report}: {event.report.text}"
                 wrongs.append(Mismatch("server named in the report", wanted, observed))
     return wrongs if seen else None
 
 
-def _is_failure(report: Report, ours: frozenset[str]) -> bool:
-    return canonical(report.recipient).lower() in ours and report.state in (
-        State.DEFERRED,
-        State.RETURNED,
+def _has_a_server(report: Report, ours: frozenset[str]) -> bool:
+    """Whether a report on one of ours must be about a server: a failure, or a delivery to one."""
+    states = {State.DEFERRED, State.RETURNED}
+    if report.host or report.ip:
+        states.add(State.DELIVERED)
+    return canonical(report.recipient).lower() in ours and report.state in states
+
+
+def _stands_in(text: str, name: str) -> bool:
+    """Whether a text has a host's name or address, and not one that only begins or ends like it."""
+    return bool(name) and bool(
+        re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", text, re.IGNORECASE)
     )
 
 
 def ndr_in_time(scenario: Scenario, trace: Trace) -> Wrongs:
     """No NDR before expiry for a transient failure; at most one; from `<>`; none to `<>`.
 
-    It comes soon after what it is about. A notice of delay comes no sooner than is configured.
+    It comes soon after what it is about. A notice of delay comes no sooner than is configured. Mail
+    whose time is not over has not expired, whether anybody hears of it or not.
     """
     wrongs = [
         Mismatch("envelope sender of what came home", "<>", f"<{event.sender}>")
@@ -253,9 +298,20 @@ def ndr_in_time(scenario: Scenario, trace: Trace) -> Wrongs:
             if not permanent and age < trace.lifetime - GRACE:
                 when = f"after {age:.0f} s"
                 wrongs.append(Mismatch("NDR", f"not before {trace.lifetime:.0f} s", when))
+        wrongs += _expired_early(trace, recipient)
         wrongs += _late(trace, recipient)
         wrongs += _hasty_delays(trace, recipient)
     return wrongs
+
+
+def _expired_early(trace: Trace, recipient: str) -> list[Mismatch]:
+    """What is wrong if the agent says that mail has expired before its lifetime was over."""
+    said = [e for e in trace.account(recipient).reports if e.report.state is State.EXPIRED]
+    return [
+        Mismatch("expiry", f"not before {trace.lifetime:.0f} s", f"after {age:.0f} s")
+        for age in (age_at(trace, event.at) for event in said)
+        if age < trace.lifetime - GRACE
+    ]
 
 
 def _late(trace: Trace, recipient: str) -> list[Mismatch]:
@@ -297,13 +353,17 @@ def age_at(trace: Trace, at: float) -> float:
 
 
 def intact(scenario: Scenario, trace: Trace) -> Wrongs:
-    """What was delivered is what was sent, as far as the scenario has it, behind trace headers."""
+    """What was delivered is what was sent, as far as the scenario has it, behind trace headers.
+
+    In the envelope the sender stays as it is, too, for notices go there (RFC 5321 section 3.9.1 has
+    that even where mail is forwarded to somebody else).
+    """
     alike = scenario.mail.alike
     copies = list(trace.all(Accepted))
+    wrongs = _other_senders(trace, copies)
     if alike is Alike.FREE or not copies:
-        return None
+        return wrongs or None
     sent_to = {canonical(recipient): sent for recipient, sent in trace.sent.items()}
-    wrongs = []
     for copy in copies:
         names = (canonical(recipient) for recipient in copy.recipients)
         sent = next((sent_to[name] for name in names if name in sent_to), None)
@@ -315,6 +375,13 @@ def intact(scenario: Scenario, trace: Trace) -> Wrongs:
             difference = _first_difference(sent, copy.content)
             wrongs.append(Mismatch("message stored", f"{len(sent)} octets as sent", difference))
     return wrongs
+
+
+def _other_senders(trace: Trace, copies: Sequence[Accepted]) -> list[Mismatch]:
+    """What is wrong if a host was told of another sender than the one who sent the mail."""
+    ours = trace.placement.sender
+    others = dict.fromkeys(c.sender for c in copies if canonical(c.sender) != canonical(ours))
+    return [Mismatch("envelope sender", f"<{ours}>", f"<{one}>") for one in others]
 
 
 def _forms(sent: bytes, alike: Alike) -> Iterator[bytes]:

@@ -268,45 +268,50 @@ class AnswersItself:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsCommands:
+class _Limit:
+    """Ends the connection where something is larger than `most`."""
+
+    most: int
+    manner: Manner = Manner.DROPPED
+
+    def react(self, passage: Passage) -> Act:
+        """Measure, and compare."""
+        return End(self.manner) if self.size(passage) > self.most else passage.usual
+
+    def size(self, passage: Passage) -> int:
+        """How large it is; 0 if this is none of those that are measured."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsCommands(_Limit):
     """Ends the connection at a command line longer than `most` octets, without its line end."""
 
-    most: int
-    manner: Manner = Manner.DROPPED
-
-    def react(self, passage: Passage) -> Act:
-        """Measure the line."""
-        long = passage.part is Part.COMMAND and _length(passage) > self.most
-        return End(self.manner) if long else passage.usual
+    def size(self, passage: Passage) -> int:
+        """Octets of a command."""
+        return _length(passage) if passage.part is Part.COMMAND else 0
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsRecipients:
+class LimitsRecipients(_Limit):
     """Ends the connection at the RCPT that is one too many for a transaction."""
 
-    most: int
-    manner: Manner = Manner.DROPPED
-
-    def react(self, passage: Passage) -> Act:
-        """Look at the count."""
-        many = passage.stage is Stage.RCPT and passage.recipients > self.most
-        return End(self.manner) if many and passage.part is Part.COMMAND else passage.usual
+    def size(self, passage: Passage) -> int:
+        """Recipients with this one."""
+        is_one = passage.stage is Stage.RCPT and passage.part is Part.COMMAND
+        return passage.recipients if is_one else 0
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsSender:
+class LimitsSender(_Limit):
     """Ends the connection at a sender's address longer than `most` octets."""
 
-    most: int
-    manner: Manner = Manner.DROPPED
-
-    def react(self, passage: Passage) -> Act:
-        """Measure what stands between the angle brackets."""
-        if passage.part is Part.COMMAND and passage.stage is Stage.MAIL:
-            found = re.search(rb"<([^>]*)>", passage.octets)
-            if found and len(found[1]) > self.most:
-                return End(self.manner)
-        return passage.usual
+    def size(self, passage: Passage) -> int:
+        """Octets between the angle brackets."""
+        if passage.part is not Part.COMMAND or passage.stage is not Stage.MAIL:
+            return 0
+        found = re.search(rb"<([^>]*)>", passage.octets)
+        return len(found[1]) if found else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,58 +328,44 @@ class SwallowsAhead:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsHeaderLines:
+class LimitsHeaderLines(_Limit):
     """Ends the connection at a line of the header longer than `most` octets."""
 
-    most: int
-    manner: Manner = Manner.DROPPED
-
-    def react(self, passage: Passage) -> Act:
-        """Measure the line."""
-        long = passage.part is Part.HEADER and _length(passage) > self.most
-        return End(self.manner) if long else passage.usual
+    def size(self, passage: Passage) -> int:
+        """Octets of a line."""
+        return _length(passage) if passage.part is Part.HEADER else 0
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsHeader:
+class LimitsHeader(_Limit):
     """Ends the connection once a header has more than `most` octets."""
 
-    most: int
-    manner: Manner = Manner.DROPPED
-
-    def react(self, passage: Passage) -> Act:
-        """Look at the count."""
-        long = passage.part is Part.HEADER and passage.content > self.most
-        return End(self.manner) if long else passage.usual
+    def size(self, passage: Passage) -> int:
+        """Octets of the header so far."""
+        return passage.content if passage.part is Part.HEADER else 0
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsFilenames:
+class LimitsFilenames(_Limit):
     """Ends the connection at a MIME filename of more than `most` octets."""
 
-    most: int
-    manner: Manner = Manner.DROPPED
-
-    def react(self, passage: Passage) -> Act:
-        """Measure what is quoted behind `name=`."""
-        if passage.part in (Part.HEADER, Part.BODY):
-            found = re.search(rb'\b(?:file)?name="([^"]*)"', passage.octets, re.IGNORECASE)
-            if found and len(found[1]) > self.most:
-                return End(self.manner)
-        return passage.usual
+    def size(self, passage: Passage) -> int:
+        """Octets of what is quoted behind `name=`."""
+        if passage.part not in (Part.HEADER, Part.BODY):
+            return 0
+        found = re.search(rb'\b(?:file)?name="([^"]*)"', passage.octets, re.IGNORECASE)
+        return len(found[1]) if found else 0
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsContent:
+class LimitsContent(_Limit):
     """Ends the connection once a message has more than `most` octets."""
 
-    most: int
     manner: Manner = Manner.RESET
 
-    def react(self, passage: Passage) -> Act:
-        """Look at the count."""
-        large = passage.part is Part.BODY and passage.content > self.most
-        return End(self.manner) if large else passage.usual
+    def size(self, passage: Passage) -> int:
+        """Octets of the message so far."""
+        return passage.content if passage.part is Part.BODY else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,14 @@ def test_conforming_now_fails_until_the_entry_is_removed(verdict: Verdict) -> No
 
 
 def test_without_a_deviation_nothing_changes() -> None:
-    """And broken stays broken."""
+    """A failure stays one."""
     assert excuse(judged(Verdict.FAIL), None).verdict is Verdict.FAIL
-    assert excuse(judged(Verdict.BROKEN), RECORDED).verdict is Verdict.BROKEN
+
+
+@pytest.mark.parametrize("verdict", [Verdict.BROKEN, Verdict.UNSUPPORTED])
+def test_what_says_nothing_of_the_target_stays_as_it_is(verdict: Verdict) -> None:
+    """An agent without libfaketime, say, has no scenarios of hours, deviations on record or not."""
+    assert excuse(judged(verdict, "no clock"), RECORDED).verdict is verdict
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_expiry(status: str, diagnostic: str, dialect: str, verdict: Verdict) ->
         deferred(),
         AGAIN,
         Elapsed(2.0, 160.0),
-        said(State.EXPIRED),
+        said(State.EXPIRED, at=2.5),
         ndr(3.0, status, diagnostic),
         queued(),
     )
@@ -364,7 +364,10 @@ def test_expiry_without_an_ndr_fails() -> None:
     """The sender must be told."""
     found = judge(refusing(Expires(Fails(REFUSED))), trace(KNOCK, deferred(), KEPT), M365)
 
-    assert (found.verdict, found.observed) == (Verdict.FAIL, "deferred 450 4.4.316, then no NDR")
+    assert (found.verdict, found.observed) == (
+        Verdict.FAIL,
+        "deferred 450 4.4.316 once, then no NDR",
+    )
 
 
 def test_every_kind_of_fault_leaves_a_sign() -> None:
@@ -427,3 +430,74 @@ def test_a_live_hosts_mail_overtakes_a_dead_hosts(at: float, verdict: Verdict) -
     seen = trace(KNOCK, *dead, live, done, queued(*names[:3]), place=place)
 
     assert judge(about, replace(seen, sent=dict.fromkeys(names, SENT)), M365).verdict is verdict
+
+
+OVER = (Elapsed(3.0, 160.0), said(State.EXPIRED, at=3.1), ndr(3.2), queued())
+LATER = replace(deferred(), at=2.6)
+
+
+def expiring(*events: Event) -> Judgement:
+    """The verdict on mail for a host that refuses until the end."""
+    return judge(refusing(Expires(Fails(REFUSED))), trace(KNOCK, *events), M365)
+
+
+def test_every_attempt_until_the_end_has_its_code() -> None:
+    """Not the first only."""
+    other = replace(LATER, report=replace(LATER.report, enhanced="4.3.5"))
+
+    assert expiring(deferred(), AGAIN, LATER, *OVER).verdict is Verdict.PASS
+    assert expiring(deferred(), AGAIN, other, *OVER).verdict is Verdict.FAIL
+
+
+def test_nothing_is_given_up_before_its_time() -> None:
+    """Whatever the agent calls it: a refusal need not wait, but there was none."""
+    early = (said(State.RETURNED, 550, "5.4.316", at=2.7), ndr(2.8), queued())
+    late = (Elapsed(2.65, 160.0), *early)
+
+    assert expiring(deferred(), AGAIN, LATER, *late).verdict is Verdict.PASS
+    found = expiring(deferred(), AGAIN, LATER, *early)
+    assert (found.verdict, "given up early" in found.observed) == (Verdict.FAIL, True)
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "verdict"),
+    [
+        ("delayed", "4.4.316", Verdict.PASS),
+        ("delayed", "4.0.0", Verdict.PASS),
+        ("delayed", "4.3.5", Verdict.FAIL),
+    ],
+)
+def test_a_notice_of_delay_tells_the_same(action: str, status: str, verdict: Verdict) -> None:
+    """Its Status is that of the attempts, or says nothing in particular."""
+    told = ndr(2.7, status, f"smtp;450 {status}", action=action)
+    seen = replace(trace(KNOCK, deferred(), AGAIN, LATER, told, *OVER), delay=2.0)
+
+    assert judge(refusing(Expires(Fails(REFUSED))), seen, M365).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [("5.1.1", Verdict.PASS), ("5.0.0", Verdict.PASS), ("5.3.5", Verdict.FAIL)],
+)
+def test_an_ndr_tells_the_same(status: str, verdict: Verdict) -> None:
+    """The code in the report is none that the sender sees."""
+    about = scenario(expect=Fails(Cause(Failure.PEER_REPLY, "permanent"), "550 5.1.1 No"))
+    home = ndr(2.0, status, "smtp;550 5.1.1 No")
+    seen = trace(said(State.RETURNED, 550, "5.1.1"), home, queued())
+
+    assert judge(about, seen, RFC).verdict is verdict
+
+
+def test_what_is_amiss_besides_is_observed() -> None:
+    """So that a deviation on record for one thing is none for another."""
+    about = replace(refusing(Fails(REFUSED)), most_connections=1)
+    found = judge(about, trace(KNOCK, replace(AGAIN, at=0.6), deferred(), KEPT), M365)
+
+    assert found.observed == "deferred 450 4.4.316 [amiss: connections of the first attempt]"
+
+
+def test_mail_that_is_held_is_deferred() -> None:
+    """An agent that gives no code has at least not refused it for good."""
+    held = said(State.HELD)
+
+    assert verdict_on(trace(KNOCK, held, KEPT)).verdict is Verdict.WEAK

@@ -14,13 +14,15 @@ from model.events import (
     Elapsed,
     Encrypted,
     Heard,
+    Killed,
     Knocked,
+    Reported,
     Returned,
     Strayed,
 )
 from model.laws import check
 from model.ndr_law import advice
-from model.report import State
+from model.report import Report, State
 from model.scenario import Alike, Connector, Host, Mail, Reach, Scenario, Source
 from model.smtp import Stage
 from model.tls import Flaw, Tls
@@ -53,6 +55,7 @@ LITERAL = scenario(connector=Connector(smart_hosts=("[mx1]",)))
 ODD = scenario(mail=Mail(alike=Alike.LINES))
 AWAY = scenario(hosts=(Host("mx1"), Host("mx2", reach=Reach.REFUSED)))
 FOLDED = scenario(mail=Mail(alike=Alike.TEXT))
+FREE = scenario(mail=Mail(alike=Alike.FREE))
 STRAYS = b"Subject: x.y\r\n\r\none\ntwo\rthree\0four\r\r\nfive\r\n"
 LONG = b"Subject: x.y\r\n\r\n" + b"x" * 2000 + b"\r\n"
 HEAD = b"Subject: x.y\r\n\r\n"
@@ -89,6 +92,18 @@ def asked(name: str, qtype: str = "MX") -> Asked:
     return Asked(0.2, name, qtype, "udp", "MX 10 mx1.x-y.test", spoiled=False)
 
 
+def asks_for(address: str) -> Heard:
+    """The agent asks in clear whether there is such a mailbox."""
+    return Heard(0.8, "mx1", 1, None, f"VRFY {address}", tls=False)
+
+
+def taken_by(host: str) -> Reported:
+    """The agent says that a host has taken the mail."""
+    return Reported(1.0, Report(RECIPIENT, State.DELIVERED, 250, "2.0.0", "Stored", host=host))
+
+
+HOME = said(State.DELIVERED, 250, "2.0.0")
+TWO_CASES = replace(PLACE, recipients=(RECIPIENT, RECIPIENT.replace("user", "User")))
 FOR_ANOTHER = replace(stored(), recipients=("other@x-y.test",))
 
 
@@ -137,6 +152,18 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         GOOD,
         trace(stored(recipient='"user"@X-Y.test'), queued()),
     ),
+    (
+        "said to be delivered, twice over a restart",
+        Law.ACCOUNTED,
+        GOOD,
+        trace(stored(), HOME, Killed(1.5), replace(deferred(), at=1.6), HOME, queued()),
+    ),
+    (
+        "said of another whose name differs in case",
+        Law.ACCOUNTED,
+        GOOD,
+        trace(stored(), HOME, said(State.RETURNED), queued("User@x-y.test"), place=TWO_CASES),
+    ),
     ("all inside TLS", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.MAIL, tls=True))),
     ("EHLO may be in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.EHLO, tls=False))),
     ("450 with 4.4.316", Law.CODE_CLASS, GOOD, trace(deferred(450, "4.4.316"))),
@@ -147,6 +174,13 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         trace(deferred(), ndr(status="5.4.7", diagnostic="smtp;450 4.2.1 busy")),
     ),
     ("named", Law.NAMES_SERVER, GOOD, trace(connected(), deferred(text="by 198.18.1.1"))),
+    (
+        "named at the end",
+        Law.NAMES_SERVER,
+        GOOD,
+        trace(connected(), deferred(text="at MX1.x-y.test.")),
+    ),
+    ("a delivery to it", Law.NAMES_SERVER, GOOD, trace(connected(), taken_by("mx1.x-y.test"))),
     (
         "named, though its SYN was seen late",
         Law.NAMES_SERVER,
@@ -234,6 +268,14 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
         GOOD,
         trace(Declined(0.0, "550 no", (STRANGER,)), queued()),
     ),
+    ("said to be delivered, and kept", Law.ACCOUNTED, GOOD, trace(HOME, queued(RECIPIENT))),
+    (
+        "said to be delivered, and then returned",
+        Law.ACCOUNTED,
+        GOOD,
+        trace(stored(), HOME, said(State.RETURNED, 550, "5.0.0"), queued()),
+    ),
+    ("VRFY in clear", Law.NO_CLEAR_TEXT, STRICT, trace(asks_for(RECIPIENT.upper()))),
     ("MAIL in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.MAIL, tls=False))),
     ("body in clear", Law.NO_CLEAR_TEXT, STRICT, trace(line(Stage.DOT, tls=False))),
     (
@@ -259,7 +301,11 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
         AWAY,
         trace(connected(), deferred(text="mx2.x-y.test")),
     ),
+    ("its neighbour", Law.NAMES_SERVER, GOOD, trace(connected(), deferred(text="by 198.18.1.17"))),
+    ("below it", Law.NAMES_SERVER, GOOD, trace(connected(), deferred(text="a.mx1.x-y.test"))),
+    ("a delivery elsewhere", Law.NAMES_SERVER, GOOD, trace(connected(), taken_by("mx2.x-y.test"))),
     ("too early", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(at=50.0))),
+    ("expired too early", Law.NDR_IN_TIME, NULL, trace(said(State.EXPIRED, at=50.0), place=NOBODY)),
     (
         "too early although time was let pass",
         Law.NDR_IN_TIME,
@@ -269,6 +315,8 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
     ("two of them", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(), ndr())),
     ("from somebody", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(sender="postmaster@x"))),
     ("to the null sender", Law.NDR_IN_TIME, NULL, trace(deferred(), ndr(), place=NOBODY)),
+    ("another sender", Law.INTACT, GOOD, trace(replace(stored(), sender="bounces@x-y.home.test"))),
+    ("no sender", Law.INTACT, FREE, trace(replace(stored(), sender=""))),
     ("altered", Law.INTACT, GOOD, trace(stored(SENT.replace(b"body", b"bodY")))),
     ("cut short", Law.INTACT, GOOD, trace(stored(SENT[:-4]))),
     ("a tail", Law.INTACT, GOOD, trace(stored(SENT + b"-- \r\nad\r\n"))),

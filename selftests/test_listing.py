@@ -41,6 +41,9 @@ def test_the_whole_list_has_every_scenario_once_with_title_level_and_rule() -> N
     [
         ([], "connect.refused  [must]", "passed in"),
         (["--chapter=reply"], "reply.rcpt.550", "connect.refused"),
+        (["--chapter=control"], "2 scenarios", "connect.refused"),
+        (["--chapter=dns, reply"], "reply.rcpt.550", "connect.refused"),
+        (["--chapter=dns", "-n2"], "dns.mx.servfail", "0 scenarios"),
         (["-k", "mx and servfail"], "dns.mx.servfail", "dns.mx.slow"),
         (["-m", "policy"], "tls.not-offered.under-none  [policy]", "[must]"),
         (["-m", "chapter(name='dns')"], "dns.mx.servfail", "reply."),
@@ -64,6 +67,23 @@ def test_large_messages_are_for_who_asks(options: Sequence[str], left_out: bool 
 
     assert ("robustness.large.fifty-million-octets" in said) is (left_out is False)
     assert ("left out: 3 with large messages; --large runs them" in said) is (left_out is True)
+
+
+@pytest.mark.parametrize("option", ["--chapter=", "--chapter=,", "--connector="])
+def test_an_option_that_names_nothing_is_refused(option: str) -> None:
+    """It is a script's empty variable more often than a wish for everything."""
+    code, said = pytest_says(option)
+
+    assert code == USAGE
+    assert "is named; name" in said
+
+
+def test_a_selection_of_nothing_says_so() -> None:
+    """And what to do."""
+    code, said = pytest_says("-k", "no-such-scenario")
+
+    assert code == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert "no scenario is selected; --list prints those there are" in said
 
 
 def test_a_chapter_that_is_not_there_is_refused() -> None:

@@ -189,8 +189,9 @@ def test_a_filter_leaves_the_rest_alone(one: Filter, at: Passage) -> None:
 def test_every_filter_is_seen_both_ways() -> None:
     every = {
         one
-        for one in vars(middlebox).values()
+        for name, one in vars(middlebox).items()
         if isinstance(one, type) and hasattr(one, "react") and one is not Filter
+        if not name.startswith("_")  # what filters are made of
     }
 
     assert {type(case[0]) for case in ACTING} == every == {type(case[0]) for case in IDLE}

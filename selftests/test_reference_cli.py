@@ -188,6 +188,7 @@ BAD_COMMANDS = [
     ("many x <> u@contoso.test", "'x' is no number of messages; give one from 1 to 10000"),
     ("pass 47", "'47' is no length of time; write it like 30s, 5m, 47h or 2d"),
     ("pass -1h", "'-1h' is no length of time; write it like"),
+    ("pass 10000d", "'10000d' is too long a time; give 9999d at most"),
     ("retry Q1", "no message 'Q1' waits; `messages` lists those that do"),
     ("trace Q1", "the trace knows neither message nor recipient 'Q1'"),
     ("trace Q1 x", "'x' is no number of lines; give one from 1 on"),
@@ -222,6 +223,7 @@ def test_octets_that_are_no_text_are_no_reason_to_hang(flow: Path) -> None:
         (["--dns", "localhost:53"], "--dns 'localhost:53' is no resolver; write it like 127.0.0.1"),
         (["--dns", "127.0.0.1"], "--dns '127.0.0.1' is no resolver; write it like 127.0.0.1:53"),
         (["--dns", "127.0.0.1:0"], "--dns '127.0.0.1:0' is no resolver; write it like"),
+        (["--name", "our host"], "--name 'our host' is no host name; write it like agent.test"),
         (["--port", "0"], "--port 0 is no port; give one from 1 to 65535"),
         (["--port", "65536"], "--port 65536 is no port; give one from 1 to 65535"),
         (["--timeout", "0s"], "--timeout 0 leaves no time for anything; give more"),
@@ -253,6 +255,14 @@ def test_a_mistake_in_the_file_is_one_sentence(flow: Path, verb: str) -> None:
     code, said, complaint = call(command)
     assert (code, said, complaint.count("\n")) == (USAGE, "", 1)
     assert complaint.startswith(f"{flow}: connector 'To our own server' has 'SmartHost', which is ")
+
+
+@pytest.mark.parametrize("domain", ["", "two words", "anna@contoso.test"])
+def test_check_refuses_what_is_no_domain(flow: Path, domain: str) -> None:
+    """Else the answer would be that its mail goes by MX."""
+    code, said, complaint = call(argv("check", str(flow), domain))
+    assert (code, said) == (USAGE, "")
+    assert complaint == f"{domain!r} is no domain; write it like contoso.test\n"
 
 
 def test_check_says_which_mail_goes_where(flow: Path) -> None:

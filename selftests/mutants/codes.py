@@ -5,12 +5,14 @@ from dataclasses import replace
 from functools import partial
 
 from model.failure import Failure as Cause
-from model.report import Report
+from model.report import Report, State
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
-from selftests.mutants.where import expires, fails, fails_by, fails_for
+from selftests.mutants.where import arrives, expires, fails, fails_by, fails_for
 from targets.reference import dialect
-from targets.reference.agent import Agent, Parts
+from targets.reference.agent import Agent, Parts, Say
+from targets.reference.clock import Clock
+from targets.reference.config import Config
 from targets.reference.dialect import Dialect, Entry, Statement
 from targets.reference.outcome import Failure, Kind, Server
 from targets.reference.queue import Fate, Message
@@ -108,6 +110,31 @@ class NamesTheDomain(Agent):
         return replace(super().report(message, fate), host=domain.host, ip="", text=text)
 
 
+class SaysElsewhere(Agent):
+    """Says that it has delivered to a server that it has never met."""
+
+    def report(self, message: Message, fate: Fate) -> Report:
+        """Report as ever, but for the server of a delivery."""
+        said = super().report(message, fate)
+        elsewhere = replace(said, host="mx.stranger.test", ip="192.0.2.1")
+        return elsewhere if said.state is State.DELIVERED else said
+
+
+class OtherCodeLater(Agent):
+    """Gives the right code for the first attempt only."""
+
+    def __init__(self, config: Config, say: Say, clock: Clock | None = None) -> None:
+        self._told: set[tuple[str, str]] = set()
+        super().__init__(config, say, clock)
+
+    def report(self, message: Message, fate: Fate) -> Report:
+        """Report as ever once, and then something vague."""
+        said, whose = super().report(message, fate), (message.queue_id, fate.recipient)
+        again = whose in self._told and said.state is State.DEFERRED
+        self._told.add(whose)
+        return replace(said, enhanced="4.3.5") if again else said
+
+
 MUTANTS = (
     Mutant(RefusedIsCannotConnect, (fails_by(Cause.CONNECTION_REFUSED),)),
     Mutant(Swapped, (fails_by(Cause.CONNECTION_REFUSED, Cause.CONNECTION_TIMED_OUT),)),
@@ -118,4 +145,6 @@ MUTANTS = (
     Mutant(OwnWords, (fails_by(Cause.PEER_REPLY),), Law.CODE_CLASS),
     Mutant(Nameless, (fails,), Law.NAMES_SERVER),
     Mutant(NamesTheDomain, (fails,), Law.NAMES_SERVER),
+    Mutant(SaysElsewhere, (arrives,), Law.NAMES_SERVER),
+    Mutant(OtherCodeLater, (expires,), scope=("control.*", "expiry.*"), hours=True),
 )

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from model.failure import Failure as Cause
+from model.report import State
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
 from selftests.mutants.where import (
@@ -29,7 +31,7 @@ from targets.reference.outcome import (
     Stage,
 )
 from targets.reference.policy import Policy
-from targets.reference.queue import Fate, Parcel, Queue
+from targets.reference.queue import Fate, Message, Parcel, Queue
 
 DONE = Reply(250, "2.0.0 OK")
 
@@ -187,6 +189,32 @@ class LosesHeader(Agent):
     parts = Parts(policy=_Trims)
 
 
+class _OtherSender(Courier):
+    async def deliver(
+        self, sender: str, recipients: Sequence[str], content: bytes, route: Route
+    ) -> Outcomes:
+        own = sender and f"bounces@{sender.rpartition('@')[2]}"
+        return await super().deliver(own, recipients, content, route)
+
+
+class OtherSender(Agent):
+    """Puts an address of its own in the place of the envelope's sender."""
+
+    parts = Parts(courier=_OtherSender)
+
+
+class TakesBack(Agent):
+    """Says of mail that it has delivered that it has returned it."""
+
+    def told(self, message: Message, fates: Sequence[Fate]) -> None:
+        """Report as ever, and then the contrary."""
+        super().told(message, fates)
+        for fate in fates:
+            if fate.state is State.DELIVERED:
+                said = replace(self.report(message, fate), state=State.RETURNED)
+                self.keeper.report(replace(said, smtp=550, enhanced="5.0.0"))
+
+
 class _Unstuffed(Session):
     def framed(self, content: bytes) -> bytes:
         return content + b".\r\n"
@@ -221,4 +249,7 @@ MUTANTS = (
     Mutant(Footer, (arrives,), Law.INTACT),
     Mutant(LosesHeader, (arrives,), Law.INTACT),
     Mutant(Unstuffed, (arrives,), Law.INTACT),
+    Mutant(OtherSender, (arrives,), Law.INTACT),
+    # Where little else is going on: nobody waits for an NDR that never comes.
+    Mutant(TakesBack, ("*",), Law.ACCOUNTED, scope=("control.*", "tls.valid.*")),
 )

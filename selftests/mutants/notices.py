@@ -9,12 +9,13 @@ from email.utils import parseaddr
 from model.report import State
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
-from selftests.mutants.where import expires, is_refused_for_good
+from selftests.mutants.where import both, expires, is_refused_for_good, is_unheard
 from targets.reference.agent import Agent, Parts
-from targets.reference.ndr import Lost, Writer
+from targets.reference.dialect import Dialect, Statement
+from targets.reference.ndr import Action, Lost, Writer
 from targets.reference.outcome import Failure
 from targets.reference.policy import Policy
-from targets.reference.queue import Fate, Message
+from targets.reference.queue import Fate, Message, Parcel, Queue
 
 DAY = 24 * 3600.0
 """Seconds."""
@@ -102,6 +103,68 @@ class NeverExpires(Agent):
     parts = Parts(policy=_Patient)
 
 
+class _SaysReturned(Queue):
+    def _settle(self, parcel: Parcel, fates: Sequence[Fate]) -> None:
+        super()._settle(parcel, [_as_returned(fate) for fate in fates])
+
+
+def _as_returned(fate: Fate) -> Fate:
+    return replace(fate, state=State.RETURNED) if fate.state is State.EXPIRED else fate
+
+
+class _LikeExpired(Dialect):
+    def returned(self, failure: Failure) -> Statement:
+        usual = super().returned(failure)
+        return usual if usual.enhanced.startswith("5") else self.expired(failure)
+
+
+class ReturnedEarly(Agent):
+    """Gives mail up when a quarter of its lifetime is over, and calls it a refusal."""
+
+    parts = Parts(policy=_Hasty, queue=_SaysReturned, dialect=_LikeExpired)
+
+
+class _NobodyHears(Queue):
+    def _over(self, parcel: Parcel) -> bool:
+        age = self._clock.now() - parcel.message.arrived
+        unheard = not parcel.message.sender and age >= parcel.lifetime / 4
+        return unheard or super()._over(parcel)
+
+
+class DropsUnheardEarly(Agent):
+    """Gives mail up early of which nobody is told."""
+
+    parts = Parts(queue=_NobodyHears)
+
+
+class _OtherDetail(Writer):
+    def block(self, lost: Lost) -> Part:
+        block = super().block(lost)
+        if lost.action is Action.FAILED:
+            block.replace_header("Status", f"{lost.final.enhanced[0]}.3.5")
+        return block
+
+
+class OtherDetail(Agent):
+    """Gives another reason in its NDRs than in its reports."""
+
+    parts = Parts(writer=_OtherDetail)
+
+
+class _OtherDelay(Writer):
+    def block(self, lost: Lost) -> Part:
+        block = super().block(lost)
+        if lost.action is Action.DELAYED:
+            block.replace_header("Status", "4.3.5")
+        return block
+
+
+class OtherDelay(Agent):
+    """Gives another reason in its notices of delay than in its reports."""
+
+    parts = Parts(writer=_OtherDelay)
+
+
 class _ClassFour(Writer):
     def block(self, lost: Lost) -> Part:
         block = super().block(lost)
@@ -159,6 +222,16 @@ MUTANTS = (
     Mutant(AtOnce, (expires,), Law.NDR_IN_TIME, scope=("control.*", "expiry.*"), hours=True),
     Mutant(TooEarly, (expires,), Law.NDR_IN_TIME, hours=True),
     Mutant(OneDay, (expires,), Law.NDR_IN_TIME, hours=True),
+    Mutant(ReturnedEarly, (expires,), scope=("control.*", "expiry.*"), hours=True),
+    Mutant(
+        DropsUnheardEarly,
+        (both(expires, is_unheard),),
+        Law.NDR_IN_TIME,
+        scope=("control.*", "expiry.*"),
+        hours=True,
+    ),
+    Mutant(OtherDetail, (is_refused_for_good,), scope=("control.*", "reply.*")),
+    Mutant(OtherDelay, (expires,), scope=("control.*", "expiry.*"), hours=True),
     Mutant(ClassFour, GIVEN_UP, Law.CODE_CLASS, hours=True),
     Mutant(AboutAnother, GIVEN_UP, Law.ACCOUNTED, hours=True),
     Mutant(KeepsExpired, (expires,), Law.ACCOUNTED, hours=True),

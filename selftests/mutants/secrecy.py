@@ -124,6 +124,19 @@ class Hasty(Agent):
     parts = Parts(courier=_Hasty)
 
 
+class _Asks(Courier):
+    async def secure(self, session: Session, route: Route) -> None:
+        if self._policy.demands_tls(route.tls):
+            await session._say(Stage.RSET, f"VRFY user@{route.domain}")
+        await super().secure(session, route)
+
+
+class AsksForTheMailbox(Agent):
+    """Asks for a mailbox by VRFY before it starts TLS."""
+
+    parts = Parts(courier=_Asks)
+
+
 class _Strict(Policy):
     def demands_tls(self, setting: Tls) -> bool:
         return True
@@ -148,6 +161,7 @@ MUTANTS = (
     Mutant(FallsBack, (demands_tls,), Law.NO_CLEAR_TEXT),
     Mutant(GivesUpTls, (demands_tls,), Law.NO_CLEAR_TEXT),
     Mutant(Hasty, (demands_tls,), Law.NO_CLEAR_TEXT),
+    Mutant(AsksForTheMailbox, (demands_tls,), Law.NO_CLEAR_TEXT, scope=("control.*", "tls.*")),
     # Not where a host without TLS has its fault further on: it never gets there.
     Mutant(
         AlwaysTls,

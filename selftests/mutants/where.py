@@ -57,6 +57,11 @@ def expires(scenario: Scenario) -> bool:
     return any(isinstance(way, Expires) for way in ways(scenario.expect))
 
 
+def is_unheard(scenario: Scenario) -> bool:
+    """Nobody is told what becomes of the mail."""
+    return not scenario.mail.hears
+
+
 def waits_for_hours(scenario: Scenario) -> bool:
     """Time is let pass."""
     return scenario.is_timed

@@ -26,7 +26,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from model.connector_file import BadConnectors, parse, unreadable
+from model.connector_file import BadConnectors, is_domain, parse, unreadable
 from model.connectors import Organization
 from model.report import Report
 from model.scenario import AGENT
@@ -89,6 +89,9 @@ def load(file: str) -> Organization:
 def _check(arguments: argparse.Namespace) -> int:
     with _one_sentence():
         found = load(arguments.file)
+        for domain in arguments.domains:
+            if not is_domain(domain):
+                raise BadCommand(f"{domain!r} is no domain; write it like contoso.test")
     if arguments.json:
         _print(json.dumps(show.words(found, arguments.domains)))
     else:
@@ -147,6 +150,8 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _config(arguments: argparse.Namespace, organization: Organization) -> Config:
     if not 1 <= arguments.port <= HIGHEST:
         raise BadCommand(f"--port {arguments.port} is no port; give one from 1 to {HIGHEST}")
+    if not is_domain(arguments.name):
+        raise BadCommand(f"--name {arguments.name!r} is no host name; write it like {AGENT}")
     patience = _length("--timeout", arguments.timeout)
     if not patience:
         raise BadCommand("--timeout 0 leaves no time for anything; give more")

@@ -24,6 +24,8 @@ from targets.reference.rules import NotFixable
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+LONGEST = 9999.0
+"""Days of one length of time: as many as a connector file may have; dates end some thousand years on."""
 MOST = 10_000
 """Messages of one `many`."""
 
@@ -281,7 +283,10 @@ def seconds(length: str) -> float:
     found = _LENGTH.fullmatch(length)
     if found is None:
         raise BadCommand(f"{length!r} is no length of time; write it like 30s, 5m, 47h or 2d")
-    return float(found[1]) * _SECONDS[found[2]]
+    length_s = float(found[1]) * _SECONDS[found[2]]
+    if length_s > LONGEST * _SECONDS["d"]:
+        raise BadCommand(f"{length!r} is too long a time; give {LONGEST:.0f}d at most")
+    return length_s
 
 
 def _check_address(address: str) -> None:
