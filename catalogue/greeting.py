@@ -24,6 +24,7 @@ from catalogue.rules import (
     ONE_CODE,
     ONE_REPLY,
     OUT_OF_RANGE,
+    OWN_NAME,
     P317,
     P318,
     REPLY_LINE,
@@ -33,7 +34,7 @@ from model.behaviours import CutAt, Flood, Fragment, HalfReply, InTls, Reply, Se
 from model.expect import AnyOf, Delivers, Expectation, Fails
 from model.failure import Cause, Failure
 from model.rule import Rule
-from model.scenario import Connector, Host, Scenario
+from model.scenario import AGENT, Connector, Host, Scenario
 from model.smtp import Behaviour, Stage
 from model.tls import Tls
 
@@ -705,6 +706,12 @@ SCENARIOS = around(
                 HANG,
             )
             for name, (words, octets) in UNFINISHED.items()
+        ),
+        Scenario(
+            id="greeting.ehlo.own-name",
+            title="The client introduces itself by its own full name",
+            rule=OWN_NAME,
+            says=((Stage.EHLO, AGENT),),
         ),
         Scenario(
             id="greeting.ehlo.endless-lines",

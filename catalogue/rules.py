@@ -132,6 +132,9 @@ TIME_OUT = Rule("RFC 5321", "4.5.3.2", MUST, "a reply is waited for until its ti
 ONE_BY_ONE = Rule(
     "RFC 5321", "4.5.3.2", MUST, "each command has a time-out of its own, the transaction has none"
 )
+TAKES_LEAVE = Rule(
+    "RFC 5321", "4.1.1.10", MUST, "a client does not close a connection before it has said QUIT"
+)
 SHUTS_DOWN = Rule(
     "RFC 5321", "4.2.3", MUST, "a server that shuts down may say 421 to any command; 4yz: try again"
 )
@@ -290,6 +293,9 @@ LIMIT = Rule(
 
 # The chapters greeting and reply
 GREETING = Rule("RFC 5321", "3.1", MUST, "the host opens with 220, or with 554 to take no mail")
+OWN_NAME = Rule(
+    "RFC 5321", "2.3.5", MUST, "a client gives its full host name in EHLO, and no local alias"
+)
 NO_MAIL_HERE = Rule("RFC 7504", "3", POLICY, "521 in place of 220: no mail is taken here, ever")
 FIRST_DIGIT = Rule(
     "RFC 5321", "4.3.2", MUST, "a code that was not to be expected is taken by its first digit"

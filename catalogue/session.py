@@ -17,6 +17,7 @@ from catalogue.rules import (
     P318,
     PERMANENT,
     SHUTS_DOWN,
+    TAKES_LEAVE,
     TIME_OUT,
 )
 from model.behaviours import (
@@ -451,6 +452,12 @@ SCENARIOS = around(
         *SINGLE,
         *REFUSED_AND_CUT,
         *SLOW,
+        Scenario(
+            id="session.quit.said",
+            title="The server takes the mail: the client says QUIT before it closes",
+            rule=TAKES_LEAVE,
+            says=((Stage.QUIT, "QUIT"),),
+        ),
         *(
             Scenario(
                 id=f"session.body.closed.{name}",

@@ -139,6 +139,21 @@ class SmallBuffer(Agent):
     parts = Parts(courier=_SmallBufferCourier)
 
 
+class _Nameless(Session):
+    def __init__(self, server: Server, name: str, timers: Timers) -> None:
+        super().__init__(server, "localhost", timers)
+
+
+class _NamelessCourier(Courier):
+    session = _Nameless
+
+
+class SaysLocalhost(Agent):
+    """Introduces itself as localhost."""
+
+    parts = Parts(courier=_NamelessCourier)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         KnowsNoHelo,
@@ -156,5 +171,6 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(ZeroCounts, ("greeting.ehlo.size-0",), scope=SCOPE),
     Mutant(NeedsEsmtp, ("greeting.no-esmtp.under-encrypt",), scope=SCOPE),
     Mutant(HeloIsClear, ("greeting.ehlo-502.under-encrypt",), Law.NO_CLEAR_TEXT, scope=SCOPE),
+    Mutant(SaysLocalhost, ("greeting.ehlo.own-name",), scope=SCOPE),
     Mutant(SmallBuffer, ("greeting.ehlo.1000-keywords*",), scope=SCOPE),
 )

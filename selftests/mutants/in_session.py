@@ -149,6 +149,21 @@ class QuitDecides(Agent):
     parts = Parts(courier=_PoliteCourier)
 
 
+class _Abrupt(Session):
+    async def leave(self) -> None:
+        self.abort()
+
+
+class _AbruptCourier(Courier):
+    session = _Abrupt
+
+
+class LeavesUnsaid(Agent):
+    """Closes the connection without QUIT."""
+
+    parts = Parts(courier=_AbruptCourier)
+
+
 class _StartsOver(Courier):
     async def _renewed(self, session: Session, route: Route) -> Session:
         renewed = await super()._renewed(session, route)
@@ -204,6 +219,11 @@ MUTANTS = (
         ("session.quit.*",),
         Law.ACCOUNTED,
         scope=("control.*", "session.quit.*", "session.mail.*", "session.dot.*"),
+    ),
+    Mutant(
+        LeavesUnsaid,
+        ("session.quit.said",),
+        scope=("control.*", "session.quit.said", "session.mail.*", "session.rcpt.*"),
     ),
     Mutant(StartsOver, ("session.reused.*", "session.idle.*"), Law.ACCOUNTED, scope=CHAPTER),
 )
