@@ -4,7 +4,10 @@ from catalogue.control import around
 from catalogue.rules import (
     DOT,
     EACH_ATTEMPT_ANEW,
+    ENCRYPTION_ONLY,
     ERROR_OF_WHICH,
+    FALLBACK,
+    FALLBACK_NOWHERE,
     HOST_REFUSES,
     IN_TRANSACTION,
     LIMIT,
@@ -229,6 +232,34 @@ DIFFERENT: dict[str, tuple[tuple[Host, Host], tuple[Fails, ...], Tls]] = {
     ),
 }
 """Two hosts that fail in different ways: the last failure first, because it is the newest."""
+RELAYED = Connector(fallback=("relay",))
+"""By MX, and to a relay where no MX host takes the mail for now."""
+TO_RELAY: dict[str, tuple[Host, str]] = {
+    "refused": (Host(reach=Reach.REFUSED), "refuses"),
+    "silent": (Host(reach=Reach.SILENT), "does not answer"),
+    "greeting-421": (
+        Host(behaviours=(Reply(Stage.GREETING, BUSY, close=True),)),
+        "greets with 421",
+    ),
+    "rcpt-450": (
+        Host(behaviours=(Reply(Stage.RCPT, REPLIES[Stage.RCPT][0]),)),
+        "says 450 to the recipient",
+    ),
+}
+"""What is wrong with the only MX host so that the relay gets the mail."""
+NO_DOMAIN: dict[str, tuple[Zone, Fails, str]] = {
+    "nxdomain": (
+        Zone(("relay A {relay}",)).but(Rcode("NXDOMAIN"), "@"),
+        Fails(Cause(Failure.DNS_QUERY_FAILED, "domain-nxdomain")),
+        "does not exist",
+    ),
+    "null-mx": (
+        Zone(("@ MX 0 .", "relay A {relay}")),
+        Fails(Cause(Failure.DNS_QUERY_FAILED, "null-mx")),
+        "takes no mail",
+    ),
+}
+"""A domain without a host: the zone, how it fails, and the title."""
 BOTH_REFUSE = (Host("mx1", reach=Reach.REFUSED), Host("mx2", reach=Reach.REFUSED))
 BOTH_FINE = (Host("mx1"), Host("mx2"))
 
@@ -626,6 +657,117 @@ SCENARIOS = around(
             expect=UNAVAILABLE,
             order=("mx1", "mx2", "mx3"),
             most_connections=3,
+        ),
+        *(
+            Scenario(
+                id=f"hosts.fallback.{name}",
+                title=f"The MX host {title}: the fallback relay takes the mail",
+                rule=FALLBACK,
+                hosts=(host, Host("relay")),
+                connector=RELAYED,
+                expect=Delivers("relay"),
+                order=("mx1", "relay"),
+            )
+            for name, (host, title) in TO_RELAY.items()
+        ),
+        Scenario(
+            id="hosts.fallback.smart-host",
+            title="The smart host refuses: the fallback relay takes the mail",
+            rule=FALLBACK,
+            hosts=(Host(reach=Reach.REFUSED), Host("relay")),
+            connector=Connector(smart_hosts=("mx1",), fallback=("relay",)),
+            expect=Delivers("relay"),
+            order=("mx1", "relay"),
+        ),
+        Scenario(
+            id="hosts.fallback.healthy",
+            title="The MX host takes the mail: the fallback relay is not asked",
+            rule=FALLBACK,
+            hosts=(Host("mx1"), Host("relay")),
+            connector=RELAYED,
+            expect=Delivers("mx1"),
+            order=("mx1",),
+        ),
+        Scenario(
+            id="hosts.fallback.second-mx",
+            title="The first MX host refuses, the second takes the mail: the relay is not asked",
+            rule=FALLBACK,
+            hosts=(*_first(Host(reach=Reach.REFUSED)), Host("relay")),
+            connector=RELAYED,
+            expect=Delivers("mx2"),
+            order=("mx1", "mx2"),
+        ),
+        Scenario(
+            id="hosts.fallback.rcpt-550",
+            title="The MX host rejects the recipient: that is no business of the relay's",
+            rule=PERMANENT,
+            hosts=(Host(behaviours=(Reply(Stage.RCPT, NO_USER),)), Host("relay")),
+            connector=RELAYED,
+            expect=_rejected(NO_USER),
+            order=("mx1",),
+        ),
+        *(
+            Scenario(
+                id=f"hosts.fallback.{name}",
+                title=f"The domain {title}: the relay may be given the mail, or nobody is",
+                rule=FALLBACK_NOWHERE,
+                hosts=(Host("relay"),),
+                zone=zone,
+                connector=RELAYED,
+                expect=AnyOf(fails, Delivers("relay")),
+            )
+            for name, (zone, fails, title) in NO_DOMAIN.items()
+        ),
+        Scenario(
+            id="hosts.fallback.all-refuse",
+            title="MX host and relay refuse: the mail is kept, and goes to the MX host once it is up",
+            rule=EACH_ATTEMPT_ANEW,
+            hosts=(Host(reach=Reach.REFUSED), Host("relay", reach=Reach.REFUSED)),
+            connector=RELAYED,
+            change=Change(hosts=(Host("mx1"), Host("relay"))),
+            expect=Recovers(REFUSED),
+            order=("mx1", "relay"),
+        ),
+        Scenario(
+            id="hosts.fallback.relay.under-encrypt",
+            title="The connector demands TLS: the relay gets the mail inside TLS",
+            rule=ENCRYPTION_ONLY,
+            hosts=(Host(reach=Reach.REFUSED), Host("relay")),
+            connector=Connector(tls=ENCRYPT, fallback=("relay",)),
+            expect=Delivers("relay"),
+            order=("mx1", "relay"),
+        ),
+        Scenario(
+            id="hosts.fallback.no-starttls.under-encrypt",
+            title="The connector demands TLS, and the relay has none: it gets nothing in clear",
+            rule=ENCRYPTION_ONLY,
+            hosts=(
+                Host(reach=Reach.REFUSED),
+                Host("relay", (Withhold("STARTTLS"),)),
+            ),
+            connector=Connector(tls=ENCRYPT, fallback=("relay",)),
+            expect=AnyOf(NO_STARTTLS, REFUSED),
+            order=("mx1", "relay"),
+        ),
+        Scenario(
+            id="hosts.fallback.one-deferred",
+            title="The MX host takes one of two: the relay gets the other one alone",
+            rule=NOT_TWICE,
+            hosts=(Host(behaviours=(ToRecipient("busy", GREYLISTED),)), Host("relay")),
+            connector=RELAYED,
+            mail=Mail(recipients=("user", "busy")),
+            expect=Each((("user", Delivers("mx1")), ("busy", Delivers("relay")))),
+            order=("mx1", "relay"),
+        ),
+        Scenario(
+            id="hosts.fallback.one-rejected",
+            title="The MX host rejects one of two and takes the other: nothing is left for the relay",
+            rule=PERMANENT,
+            hosts=(Host(behaviours=(ToRecipient("gone", NO_USER),)), Host("relay")),
+            connector=RELAYED,
+            mail=Mail(recipients=("user", "gone")),
+            expect=Each((("user", Delivers("mx1")), ("gone", _rejected(NO_USER)))),
+            order=("mx1",),
         ),
         Scenario(
             id="hosts.quota.overflow",

@@ -149,6 +149,18 @@ PER_COMMAND = Rule(
     MUST,
     "a time-out is for each command; whether octets that trickle in begin it anew is left open",
 )
+FALLBACK = Rule(
+    "RFC 5321",
+    "2.1",
+    POLICY,
+    "whom a client hands mail to is its own matter: a relay for what no regular host takes for now",
+)
+FALLBACK_NOWHERE = Rule(
+    "RFC 5321",
+    "5.1",
+    POLICY,
+    "a domain that does not exist is an error; whether a fallback relay is asked first is left open",
+)
 TOO_MANY = Rule(
     "RFC 5321", "3.8", MUST, "a 421 may come at any time; what it turned away is tried again"
 )

@@ -55,6 +55,9 @@ def _unknown_hosts(scenario: Scenario) -> Iterator[str]:
     for hop in (hop for one in scenario.connectors for hop in one.smart_hosts):
         if hop.strip("[]") not in names:
             yield f"its smart host {hop!r} is none of its hosts"
+    for hop in (hop for one in scenario.connectors for hop in one.fallback):
+        if hop.strip("[]") not in names:
+            yield f"its fallback relay {hop!r} is none of its hosts"
     for way in ways(scenario.expect):
         for name in destinations(way):
             if name not in names:

@@ -144,6 +144,7 @@ def _route(
         certificate_file=certificate,
         key_file=key,
         source=placement.sources.get(connector.source, ""),
+        fallback=tuple(_next_hop(relay, placement) for relay in connector.fallback),
     )
 
 

@@ -38,6 +38,8 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
     can = target.capabilities
     if scenario.connector.smart_hosts and Capability.SMART_HOSTS not in can:
         return "the target routes to no smart hosts"
+    if scenario.connector.fallback and Capability.FALLBACK_RELAY not in can:
+        return "the target has no fallback relay per route"
     if scenario.connector.tls is not Tls.NONE and Capability.TLS_PER_ROUTE not in can:
         return "the target has no TLS settings per route"
     if _asks_for_revocation(scenario) and Capability.CHECKS_REVOCATION not in can:

@@ -105,6 +105,8 @@ class Connector:
     each, one after the other over one connection; that way agents reuse one whenever asked.
     `own_certificate` is shown to hosts that ask for one; mail comes from the address `source` and, if it
     cannot be had, from no other.
+    `fallback` are relays that take what none of the regular hosts would take for now, written as
+    smart hosts are.
     """
 
     smart_hosts: tuple[str, ...] = ()
@@ -115,6 +117,7 @@ class Connector:
     reuses: bool = False
     own_certificate: OwnCertificate = OwnCertificate.NONE
     source: Source = Source.USUAL
+    fallback: tuple[str, ...] = ()
 
     @property
     def demands(self) -> Tls:
@@ -324,10 +327,14 @@ class Scenario:
 
     @property
     def records(self) -> Zone:
-        """The zone; where none is given, the obvious one: every host an MX with its address."""
+        """The zone; where none is given, the obvious one: every host an MX with its address.
+
+        A fallback relay has an address only.
+        """
         if self.zone is not None:
             return self.zone
-        mx = tuple(f"@ MX {10 * n} {h.name}" for n, h in enumerate(self.hosts, 1))
+        mail_hosts = [host for host in self.hosts if host.name not in self.connector.fallback]
+        mx = tuple(f"@ MX {10 * n} {h.name}" for n, h in enumerate(mail_hosts, 1))
         return Zone((*mx, *(f"{h.name} {h.family.qtype} {{{h.name}}}" for h in self.hosts)))
 
     @property

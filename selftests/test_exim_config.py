@@ -66,6 +66,27 @@ def test_its_own_time_outs_are_left_to_exim() -> None:
     assert own["smtp.conf"].count("_timeout") == guarded.count("_timeout") == 4
 
 
+def test_a_route_with_fallback_relays_has_a_router_of_its_own() -> None:
+    """By MX or by smart host, before the common routers."""
+    files = rendered(
+        replace(route(), fallback=("relay.a.test", "[198.18.0.7]")),
+        route(domain="b"),
+        replace(route("h.c.test", domain="c"), fallback=("relay.c.test",)),
+    )
+
+    by_mx, by_smart_host = files["fallback.conf"].split("\n\n")
+    assert by_mx.splitlines() == [
+        "fallback_0:",
+        "domains = a.test",
+        "driver = dnslookup",
+        "fallback_hosts = <;relay.a.test;198.18.0.7",
+        ".include LAB_WORK/conf/router.conf",
+    ]
+    assert "driver = manualroute\nroute_data = <;h.c.test byname\n" in by_smart_host
+    text = files["exim4.conf"]
+    assert text.index("fallback.conf") < text.index("smart_host:")
+
+
 def test_a_route_that_reuses_connections_is_listed() -> None:
     """And no other."""
     files = rendered(replace(route(), reuses=True), route(domain="b"))

@@ -201,6 +201,8 @@ def test_what_is_unsupported_says_why() -> None:
     assert "killed" in unsupported(CATALOGUE["restart.busy.data"], bare, sealed=True)
     assert "clock" in unsupported(CATALOGUE["queue.delay.once"], bare, sealed=True)
     switched = CATALOGUE["remedy.cannot-connect.connector-corrected"]
+    relayed = CATALOGUE["hosts.fallback.refused"]
+    assert "fallback relay" in unsupported(relayed, bare, sealed=True)
     fixed: Any = SomeTarget(frozenset(Capability) - {Capability.REROUTES})
     assert "routes cannot be changed" in unsupported(switched, fixed, sealed=True)
     own = CATALOGUE["certificate.client.valid.under-domain"]

@@ -92,6 +92,17 @@ def test_a_service_does_not_do_two_things() -> None:
         rendered(replace(route(), reuses=True, source="198.18.0.26"))
 
 
+def test_a_fallback_relay_is_a_services_too() -> None:
+    """The relay's name is looked up without MX, and held to the same TLS."""
+    relayed = replace(route(tls=Tls.ENCRYPT), fallback=("relay.a.test", "[198.18.0.7]"))
+    files = rendered(relayed, route("h.b.test", domain="b"))
+
+    assert files["transport"].startswith("a.test own-")
+    assert files["transport"].endswith("\nb.test smtp:[h.b.test]\n")
+    assert files["master.cf"].endswith("  -o smtp_fallback_relay=[relay.a.test],[198.18.0.7]\n")
+    assert "[relay.a.test] encrypt\n[198.18.0.7] encrypt\n" in files["tls_policy"]
+
+
 @pytest.mark.parametrize(("duration", "text"), [(0.1, "1s"), (3, "3s"), (3.1, "4s")])
 def test_seconds_are_whole_and_never_none(duration: float, text: str) -> None:
     """Postfix knows no fractions, and 0 may mean for ever."""

@@ -40,14 +40,14 @@ class Records(Resolver):
         return ADDRESSES.get(name) or DnsFailure(name, DnsProblem.NONEXISTENT)
 
 
-def ways(**records: int) -> list[str]:
+def ways(fallback: tuple[str, ...] = (), **records: int) -> list[str]:
     """Each address that would be tried, or the kind of failure in its place."""
     named = {host.replace("_", "-").replace("agent", AGENT): n for host, n in records.items()}
 
     async def scene() -> list[str]:
         config = Config(("127.0.0.1", 1), 25, "none", TIMERS)
         courier = Courier(config, Records(named), Policy(), Contexts("none"))
-        route = Route("d.test", (), Tls.NONE, "", 1.0)
+        route = Route("d.test", (), Tls.NONE, "", 1.0, fallback=fallback)
         found = [server async for server in courier.servers(route)]
         return [one.kind if isinstance(one, Failure) else one.ip for one in found]
 
@@ -71,6 +71,19 @@ def ways(**records: int) -> list[str]:
 def test_hosts_are_tried_up_to_oneself(records: dict[str, int], tried: list[str]) -> None:
     """RFC 5321 section 5.1: itself, whatever is no better than itself, and nothing else is left out."""
     assert ways(**records) == tried
+
+
+@pytest.mark.parametrize(
+    ("records", "tried"),
+    [
+        ({"b": 10}, ["2001:db8::2", "192.0.2.2", "192.0.2.1"]),
+        ({"gone": 10}, [Kind.DNS, "192.0.2.1"]),
+        ({"agent": 10}, [Kind.LOOP]),
+    ],
+)
+def test_fallback_relays_come_last(records: dict[str, int], tried: list[str]) -> None:
+    """After all addresses of all hosts; a loop is not made longer by one."""
+    assert ways(fallback=("a",), **records) == tried
 
 
 def test_equal_hosts_are_shuffled() -> None:

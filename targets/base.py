@@ -61,6 +61,8 @@ class Capability(StrEnum):
     """Shows a certificate of its own to hosts that ask for one, another on each route."""
     SOURCE_PER_ROUTE = "source-per-route"
     """Connects from an address that is chosen per route, and from that one only."""
+    FALLBACK_RELAY = "fallback-relay"
+    """Hands what no regular host of a route would take for now to a relay, per route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Route:
     `reuses` connections, a message goes to at most BATCH recipients at a time, and its next copy
     over the same connection as long as that holds. `certificate_file` and `key_file` (PEM) are what
     the agent shows of itself; empty: nothing. It connects from the address `source`, from no other if
-    it has not that one; empty: from whichever the system takes.
+    it has not that one; empty: from whichever the system takes. `fallback` are named as smart hosts
+    are, and asked when none of the regular hosts has taken the mail, nor refused it for good.
     """
 
     domain: str
@@ -86,13 +89,14 @@ class Route:
     certificate_file: str = ""
     key_file: str = ""
     source: str = ""
+    fallback: tuple[str, ...] = ()
 
     @property
     def in_force(self) -> "Route":
         """The route as mail takes it: if the connector is off, by MX with opportunistic TLS."""
         if self.enabled:
             return self
-        off = replace(self, smart_hosts=(), tls=Tls.NONE)
+        off = replace(self, smart_hosts=(), tls=Tls.NONE, fallback=())
         return replace(off, certificate_file="", key_file="", source="")
 
 

@@ -1,18 +1,32 @@
 """Mutants that the chapter hosts is there for."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from model.tls import Tls
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
 from targets.base import Route
 from targets.reference.agent import Agent, Parts
 from targets.reference.courier import Courier
-from targets.reference.outcome import Failure, Kind, Outcome, Server
-from targets.reference.policy import Policy
+from targets.reference.outcome import Failure, Kind, Outcome, Outcomes, Server
+from targets.reference.policy import Policy, refused_for_good
 from targets.reference.resolver import DnsFailure, Exchanger, Resolver
 
 SCOPE = ("control.*", "hosts.*")
+FALLBACK = ("control.*", "hosts.fallback.*")
+FALLS_BACK = (
+    "hosts.fallback.refused",
+    "hosts.fallback.silent",
+    "hosts.fallback.greeting-421",
+    "hosts.fallback.rcpt-450",
+    "hosts.fallback.smart-host",
+    "hosts.fallback.all-refuse",
+    "hosts.fallback.*.under-encrypt",
+    "hosts.fallback.one-deferred",
+)
+"""Where the fallback relay must be asked."""
 
 
 def _by(records: Sequence[Exchanger], key: Callable[[Exchanger], Any]) -> list[Exchanger]:
@@ -167,6 +181,104 @@ class TwoOnly(Agent):
     parts = Parts(courier=_TwoOnly)
 
 
+class _NoRelay(Courier):
+    async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
+        async for server in super().servers(replace(route, fallback=())):
+            yield server
+
+
+class NeverFallsBack(Agent):
+    """Knows no fallback relay."""
+
+    parts = Parts(courier=_NoRelay)
+
+
+class _RelayFirst(Courier):
+    async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
+        for relay in route.fallback:
+            async for server in self._smart_host(relay):
+                yield server
+        async for server in self.regular(route):
+            yield server
+
+
+class RelayFirst(Agent):
+    """Goes to the fallback relay before anybody else."""
+
+    parts = Parts(courier=_RelayFirst)
+
+
+class _RelayEarly(Courier):
+    async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
+        found = [server async for server in super().servers(route)]
+        relays = route.fallback and found[-1:]
+        for one in (*found[:1], *relays, *found[1:]):
+            yield one
+
+
+class RelayAfterFirst(Agent):
+    """Goes to the fallback relay when the first host has failed, whatever others there are."""
+
+    parts = Parts(courier=_RelayEarly)
+
+
+class _Relaying(Courier):
+    """Makes the attempt without the relay, and then gives it whom `wanted` names."""
+
+    async def _attempt(
+        self, sender: str, recipients: Sequence[str], content: bytes, route: Route
+    ) -> Outcomes:
+        alone = replace(route, fallback=())
+        outcomes = await super()._attempt(sender, recipients, content, alone)
+        if route.fallback and (left := self.wanted(outcomes)):
+            relay = replace(alone, smart_hosts=route.fallback)
+            return {**outcomes, **await super()._attempt(sender, left, content, relay)}
+        return outcomes
+
+    def wanted(self, outcomes: Outcomes) -> list[str]:
+        """Whom the relay is given."""
+        return [r for r, one in outcomes.items() if isinstance(one, Failure)]
+
+
+class RelaysTheRejected(Agent):
+    """Gives the fallback relay what a host has refused for good."""
+
+    parts = Parts(courier=_Relaying)
+
+
+class _RelaysAll(_Relaying):
+    def wanted(self, outcomes: Outcomes) -> list[str]:
+        failed = [one for one in outcomes.values() if isinstance(one, Failure)]
+        waits = any(not refused_for_good(one) for one in failed)
+        return list(outcomes) if waits else []
+
+
+class RelaysEverybody(Agent):
+    """Gives the fallback relay all recipients as soon as one of them has been put off."""
+
+    parts = Parts(courier=_RelaysAll)
+
+
+class _RelaysInClear(Courier):
+    async def _converse(
+        self,
+        server: Server,
+        sender: str,
+        recipients: Sequence[str],
+        content: bytes,
+        route: Route,
+    ) -> dict[str, Outcome]:
+        if server.host in route.fallback:
+            route = replace(route, tls=Tls.NONE)
+        return await super()._converse(server, sender, recipients, content, route)
+
+
+class RelaysInClear(Agent):
+    """Demands TLS of the regular hosts, and not of the fallback relay."""
+
+    parts = Parts(courier=_RelaysInClear)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(PreferenceIsText, ("hosts.order.numeric",), scope=SCOPE),
     Mutant(PreferenceIsSigned, ("hosts.order.extremes",), scope=SCOPE),
@@ -180,6 +292,8 @@ MUTANTS: tuple[Mutant, ...] = (
             "hosts.next-address.rejected",
             "hosts.recipients.one-rejected",
             "hosts.recipients.all-different",
+            "hosts.fallback.*rejected",
+            "hosts.fallback.rcpt-550",
         ),
         scope=SCOPE,
     ),
@@ -195,5 +309,21 @@ MUTANTS: tuple[Mutant, ...] = (
             "hosts.many.busy",
         ),
         scope=SCOPE,
+    ),
+    Mutant(NeverFallsBack, FALLS_BACK, scope=FALLBACK),
+    # Elsewhere it never meets the fault of the regular host.
+    Mutant(RelayFirst, ("hosts.fallback.healthy",), scope=("control.*", "hosts.fallback.healthy")),
+    Mutant(RelayAfterFirst, ("hosts.fallback.second-mx",), scope=FALLBACK),
+    Mutant(
+        RelaysTheRejected,
+        ("hosts.fallback.rcpt-550", "hosts.fallback.one-rejected"),
+        scope=FALLBACK,
+    ),
+    Mutant(RelaysEverybody, ("hosts.fallback.one-deferred",), Law.ACCOUNTED, scope=FALLBACK),
+    Mutant(
+        RelaysInClear,
+        ("hosts.fallback.no-starttls.under-encrypt",),
+        Law.NO_CLEAR_TEXT,
+        scope=FALLBACK,
     ),
 )

@@ -48,6 +48,7 @@ def render(
     definitions = "".join(f"LAB_{name} = {value}\n" for name, value in macros.items())
     return {
         "exim4.conf": definitions + (HERE / "exim.conf").read_text(),
+        "router.conf": (HERE / "router.conf").read_text(),
         "smtp.conf": (HERE / "smtp.conf").read_text(),
         **tables(routes),
     }
@@ -65,7 +66,25 @@ def tables(routes: Sequence[Route]) -> Mapping[str, str]:
         "certificates": _own(routes, "certificate_file"),
         "keys": _own(routes, "key_file"),
         "sources": _own(routes, "source"),
+        "fallback.conf": "\n".join(
+            _router(number, route) for number, route in enumerate(routes) if route.fallback
+        ),
     }
+
+
+def _router(number: int, route: Route) -> str:
+    """A router of its own for a route with fallback relays.
+
+    Its `fallback_hosts` are taken as they stand (chapter 15; newer versions expand them).
+    """
+    smart = ("driver = manualroute", f"route_data = {next_hops(route)}")
+    options = (
+        f"domains = {route.domain}",
+        *(smart if route.smart_hosts else ("driver = dnslookup",)),
+        f"fallback_hosts = <;{';'.join(host.strip('[]') for host in route.fallback)}",
+        ".include LAB_WORK/conf/router.conf",
+    )
+    return "".join(f"{line}\n" for line in (f"fallback_{number}:", *options))
 
 
 def next_hops(route: Route) -> str:

@@ -78,6 +78,7 @@ _CAPABILITIES = frozenset(
         Capability.REROUTES,
         Capability.CLIENT_CERTIFICATES,
         Capability.SOURCE_PER_ROUTE,
+        Capability.FALLBACK_RELAY,
     }
 )
 

@@ -80,7 +80,7 @@ def tables(routes: Sequence[Route]) -> Mapping[str, str]:
 def service(route: Route) -> str:
     """The name of the service that the route's mail takes.
 
-    One for each certificate and source, which Postfix knows by service only. Its name follows from
+    One for each certificate, source and fallback relay, which Postfix knows by service only. Its name follows from
     them, so that tables and services fit however often routes are changed.
     """
     if options := _options(route):
@@ -95,7 +95,7 @@ def services(routes: Sequence[Route]) -> str:
         if route.reuses and _options(route):
             raise Unavailable(
                 f"Postfix has one service for {route.domain}, and it is to reuse connections and "
-                "have a certificate or source of its own: give it one of the two"
+                "have a certificate, source or relay of its own: give it one of the two"
             )
     return "".join(
         f"{name} unix - - n - - smtp\n{options}" for name, options in sorted(made.items())
@@ -113,6 +113,7 @@ def _options(route: Route) -> str:
         "smtp_tls_key_file": route.key_file,
         "smtp_bind_address": route.source,
         "smtp_bind_address_enforce": "yes" if route.source else "",
+        "smtp_fallback_relay": ",".join(map(_bracketed, route.fallback)),
     }
     return "".join(f"  -o {name}={value}\n" for name, value in wanted.items() if value)
 
@@ -144,7 +145,11 @@ def next_hops(route: Route) -> list[str]:
     address. Without smart hosts it is the domain itself, by MX. The TLS policy table is asked
     with exactly this form, brackets and all.
     """
-    return [f"[{host.strip('[]')}]" for host in route.smart_hosts] or [route.domain]
+    return list(map(_bracketed, route.smart_hosts)) or [route.domain]
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host.strip('[]')}]"
 
 
 def tls_policy(route: Route) -> str:
@@ -174,7 +179,7 @@ def _policies(routes: Sequence[Route]) -> dict[str, str]:
     policies: dict[str, str] = {}
     for route in routes:
         policy = tls_policy(route)
-        for next_hop in next_hops(route):
+        for next_hop in (*next_hops(route), *map(_bracketed, route.fallback)):
             if policies.setdefault(next_hop, policy) != policy:
                 raise Unavailable(
                     f"Postfix has one TLS setting for a next hop, and {next_hop} is given two: "

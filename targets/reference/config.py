@@ -92,4 +92,5 @@ def _route(values: Mapping[str, Any]) -> Route:
         certificate_file=str(values["certificate_file"]),
         key_file=str(values["key_file"]),
         source=str(values["source"]),
+        fallback=tuple(values["fallback"]),
     )

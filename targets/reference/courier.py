@@ -3,8 +3,8 @@
 Theory of operation
 -------------------
 For each attempt the hosts of the route are found anew. Each address of each host is tried in
-turn for the recipients that still wait: those that no server has taken, nor refused for good. The
-last failure is a recipient's outcome, that of a server before that of a name. Where the route
+turn for the recipients that still wait: those that no server has taken, nor refused for good. After
+the regular ones come the route's fallback relays. The last failure is a recipient's outcome, that of a server before that of a name. Where the route
 reuses connections the recipients are served in batches, and a session that turns out to be dead
 between two of them is replaced by a fresh one. Nothing is raised: an error of our own is a failure
 too, with its traceback on stderr.
@@ -117,7 +117,19 @@ class Courier:
     # Where to
 
     async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
-        """The addresses to try, in order; a failure where a name gives none."""
+        """The addresses to try, in order, the fallback relays last; a failure where a name gives none."""
+        async for server in self.regular(route):
+            yield server
+            if route.smart_hosts or isinstance(server, Server):
+                continue
+            if not self._policy.leaves_to_relay(server):
+                return
+        for relay in route.fallback:
+            async for server in self._smart_host(relay):
+                yield server
+
+    async def regular(self, route: Route) -> AsyncIterator[Server | Failure]:
+        """The same without the fallback relays."""
         for smart_host in route.smart_hosts:
             async for server in self._smart_host(smart_host):
                 yield server

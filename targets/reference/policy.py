@@ -69,6 +69,13 @@ class Policy:
         in_doubt = failure.stage is Stage.DOT and failure.kind is not Kind.REPLY
         return not (in_doubt or refused_for_good(failure))
 
+    def leaves_to_relay(self, failure: Failure) -> bool:
+        """Whether a fallback relay may help where the domain itself gives no host.
+
+        Not if the domain takes no mail (RFC 7505 section 3), nor if its host is this agent.
+        """
+        return failure.kind not in (Kind.NULL_MX, Kind.LOOP)
+
     def ndrs(self, sender: str) -> int:
         """How many NDRs a lost message is worth; none to a null sender (RFC 5321 section 6.1)."""
         return 1 if sender else 0
