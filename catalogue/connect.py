@@ -13,6 +13,8 @@ from catalogue.rules import (
     P317,
     P318,
     PER_COMMAND,
+    PROXY,
+    PROXY_REFUSES,
     RETRY,
     SOURCE,
     TOO_MANY,
@@ -28,7 +30,7 @@ from model.behaviours import (
     StallAt,
 )
 from model.dns import Zone
-from model.expect import AnyOf, Delivers, Fails, Recovers, Turns
+from model.expect import AnyOf, Delivers, Expectation, Fails, Recovers, Turns
 from model.failure import Cause, Failure
 from model.rule import Rule
 from model.scenario import (
@@ -45,6 +47,7 @@ from model.scenario import (
     Source,
 )
 from model.smtp import Action, Behaviour, Listen, Send, Stage
+from model.socks import Socks
 from model.tls import Tls
 
 REFUSED = Fails(Cause(Failure.CONNECTION_REFUSED, "reset"))
@@ -134,6 +137,55 @@ SLOWLY = Late(Stage.GREETING, 0.4)
 """Keeps connections open long enough for those of several messages to overlap, before any of
 them has been turned away: agents remember that of a host."""
 
+BY_PROXY = Connector(proxy="proxy")
+PROXIES: dict[str, tuple[Host, Rule, Expectation, str]] = {
+    "closed": (
+        Host("proxy", reach=Reach.REFUSED, socks=Socks.HEALTHY),
+        PROXY,
+        REFUSED,
+        "is not there: RST",
+    ),
+    "fails": (
+        Host("proxy", socks=Socks.FAILS),
+        PROXY_REFUSES,
+        AnyOf(UNREACHABLE, REFUSED),
+        "says that it failed, and not why",
+    ),
+    "unreachable": (
+        Host("proxy", socks=Socks.UNREACHABLE),
+        PROXY_REFUSES,
+        UNREACHABLE,
+        "says that the host cannot be reached",
+    ),
+    "refuses": (
+        Host("proxy", socks=Socks.REFUSES),
+        PROXY_REFUSES,
+        REFUSED,
+        "says that the host has refused",
+    ),
+    "hangs-up": (
+        Host("proxy", socks=Socks.HANGS_UP),
+        PROXY,
+        AnyOf(CLOSED, UNREACHABLE),
+        "closes when it is asked to connect",
+    ),
+    "silent": (
+        Host("proxy", socks=Socks.SILENT),
+        PROXY,
+        AnyOf(SILENT, HANG),
+        "never answers the request",
+    ),
+    "garbage": (
+        Host("proxy", socks=Socks.GARBAGE),
+        PROXY,
+        AnyOf(NO_SMTP, CLOSED, UNREACHABLE),
+        "is no proxy: it answers with text",
+    ),
+}
+"""What is wrong with a proxy: the rule, how the attempt may fail, and the title.
+
+No document says how a failure of the proxy's own is to be reported, so the nearest codes are taken.
+"""
 NO_SOURCE = Fails(Cause(Failure.LOCAL_FAULT, "source-address"))
 FROM_FIRST, FROM_SECOND = Connector(source=Source.FIRST), Connector(source=Source.SECOND)
 FROM_NOWHERE = Connector(source=Source.ABSENT)
@@ -445,6 +497,37 @@ SCENARIOS = around(
             mail=Mail(messages=4),
             expect=Recovers(QUOTA, some=True),
             most_connections=4,
+        ),
+        Scenario(
+            id="connect.proxy.healthy",
+            title="The mail goes by the proxy, and every connection comes from there",
+            rule=PROXY,
+            hosts=(Host("mx1"), Host("proxy", socks=Socks.HEALTHY)),
+            connector=BY_PROXY,
+            expect=Delivers(),
+        ),
+        *(
+            Scenario(
+                id=f"connect.proxy.{name}",
+                title=f"The proxy {title}: the mail waits, and does not go round it",
+                rule=rule,
+                hosts=(Host("mx1"), proxy),
+                connector=BY_PROXY,
+                expect=expect,
+            )
+            for name, (proxy, rule, expect, title) in PROXIES.items()
+        ),
+        *(
+            Scenario(
+                id=f"connect.proxy.{name}.once",
+                title=f"The proxy {PROXIES[name][3]}, and is mended: the mail leaves by it",
+                rule=RETRY,
+                hosts=(Host("mx1"), PROXIES[name][0]),
+                connector=BY_PROXY,
+                change=Change(hosts=(Host("proxy", socks=Socks.HEALTHY),)),
+                expect=Recovers(REFUSED),
+            )
+            for name in ("closed", "refuses")
         ),
         Scenario(
             id="connect.mtu-black-hole",

@@ -155,6 +155,12 @@ FALLBACK = Rule(
     POLICY,
     "whom a client hands mail to is its own matter: a relay for what no regular host takes for now",
 )
+PROXY = Rule(
+    "RFC 1928", "3", POLICY, "a client behind a firewall connects to hosts by the proxy named to it"
+)
+PROXY_REFUSES = Rule(
+    "RFC 1928", "6", MUST, "a reply other than 00 is a failure, and the connection comes to nothing"
+)
 FALLBACK_NOWHERE = Rule(
     "RFC 5321",
     "5.1",

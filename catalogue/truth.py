@@ -20,6 +20,7 @@ from model.failure import REASONS
 from model.middlebox import name_of
 from model.scenario import Family, Host, Kill, Mail, Reach, Scenario, Source
 from model.smtp import ALWAYS, Behaviour, Moment, Say, Stage
+from model.socks import Socks
 from model.tls import Flaw, Handshake, OwnCertificate, must_refuse
 
 LABEL_LIMIT = 63
@@ -58,6 +59,9 @@ def _unknown_hosts(scenario: Scenario) -> Iterator[str]:
     for hop in (hop for one in scenario.connectors for hop in one.fallback):
         if hop.strip("[]") not in names:
             yield f"its fallback relay {hop!r} is none of its hosts"
+    proxies = {host.name for host in scenario.hosts if host.socks is not None}
+    for name in sorted({one.proxy for one in scenario.connectors if one.proxy} - proxies):
+        yield f"its proxy {name!r} is none of its hosts, or none that is a proxy"
     for way in ways(scenario.expect):
         for name in destinations(way):
             if name not in names:
@@ -128,7 +132,7 @@ def _unsatisfiable(scenario: Scenario) -> Iterator[str]:
 
 
 def _may_take(host: Host) -> bool:
-    return host.reach is Reach.UP and not host.script
+    return host.reach is Reach.UP and not host.script and host.socks is None
 
 
 def _passes(scenario: Scenario) -> bool:
@@ -257,6 +261,8 @@ def unused(scenarios: Iterable[Scenario]) -> Iterator[str]:
             yield f"no scenario has a box with the filter {cls.__name__}"
     for flaw in set(Flaw) - {host.certificate for s in found for host in s.all_hosts}:
         yield f"no scenario has a certificate that is {flaw}"
+    for manner in set(Socks) - {host.socks for s in found for host in s.all_hosts}:
+        yield f"no scenario has a proxy that is {manner}"
     for handshake in set(Handshake) - {host.handshake for s in found for host in s.all_hosts}:
         yield f"no scenario has a handshake that is {handshake}"
     connectors = [connector for s in found for connector in s.connectors]

@@ -145,6 +145,7 @@ def _route(
         key_file=key,
         source=placement.sources.get(connector.source, ""),
         fallback=tuple(_next_hop(relay, placement) for relay in connector.fallback),
+        proxy=placement.hosts[connector.proxy][1] if connector.proxy else "",
     )
 
 

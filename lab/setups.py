@@ -17,6 +17,7 @@ from lab.sealed import why_no_ipv6
 from model.behaviours import HalfReply, KeepThenStall, Late, Quota, StallAt
 from model.dns import Delay, Gone, Silence
 from model.scenario import HOUR, Family, Kill, Reach, Scenario, Source
+from model.socks import Socks
 from model.tls import REVOCATION, OwnCertificate, Tls
 from model.trace import Clock
 from model.wishes import Wishes
@@ -38,6 +39,8 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
     can = target.capabilities
     if scenario.connector.smart_hosts and Capability.SMART_HOSTS not in can:
         return "the target routes to no smart hosts"
+    if scenario.connector.proxy and Capability.PROXY not in can:
+        return "the target makes no connections by a proxy"
     if scenario.connector.fallback and Capability.FALLBACK_RELAY not in can:
         return "the target has no fallback relay per route"
     if scenario.connector.tls is not Tls.NONE and Capability.TLS_PER_ROUTE not in can:
@@ -54,6 +57,8 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "who is turned away for the address is told so by ICMP, which needs the sealed room"
     if not sealed and any(needs_sealed_room(host.reach) for host in scenario.all_hosts):
         return "ICMP needs the sealed room"
+    if not sealed and any(h.socks and h.reach is not Reach.UP for h in scenario.all_hosts):
+        return "that a proxy is away which was tried is seen in the sealed room only"
     if any(host.family is Family.IPV6 for host in scenario.all_hosts):
         return why_no_ipv6() if sealed else "IPv6 needs the sealed room"
     if scenario.mail.wishes != Wishes() and Capability.TAKES_WISHES not in can:
@@ -185,7 +190,7 @@ def _is_quick(scenario: Scenario) -> bool:
     """Whether it is soon over: what is not starts first, since a run takes as long as its longest."""
     crowd = max(len(scenario.hosts), scenario.mail.messages, len(scenario.mail.recipients)) > MANY
     away = any(host.reach in (Reach.SILENT, Reach.BACKLOG) for host in scenario.hosts)
-    odd = any(host.box or host.swallows for host in scenario.hosts)
+    odd = any(h.box or h.swallows or h.socks is Socks.SILENT for h in scenario.hosts)
     mute = any(
         isinstance(x.fault, Delay | Silence) for zone in scenario.all_zones for x in zone.faults
     )

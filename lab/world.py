@@ -22,6 +22,7 @@ from fakes.raw import RawHost
 from fakes.reach import Reaches
 from fakes.sink import Sink
 from fakes.smtp import MailHost
+from fakes.socks import SocksProxy
 from lab.journal import Journal
 from lab.plan import HOME, Placed, certificates, sink_address
 from lab.room import Room
@@ -55,6 +56,7 @@ class World:
         self._next_conn: dict[str, Callable[[], int]] = {}
         self._by_ip: dict[str, tuple[str, str]] = {}
         self._inner: dict[str, str] = {}
+        self._proxies: set[tuple[str, str]] = set()
         self._syns: set[tuple[str, int]] = set()
         self._reaches: Reaches | None = None
 
@@ -99,7 +101,7 @@ class World:
             _, ip = one.placement.hosts[host.name]
             old = self._hosts.get(ip)
             if isinstance(old, MailHost) and _may_take_over(old, host):
-                made = self._served(RawHost if host.script else MailHost, one, host, ip)
+                made = self._served(_kind(host), one, host, ip)
                 made.succeed(old)
                 self._hosts[ip] = made
             else:
@@ -115,6 +117,7 @@ class World:
         if home in REFUSALS:
             self._refusals[scenario.label] = REFUSALS[home]
         self._next_conn[scenario.label] = itertools.count(1).__next__
+        self._proxies |= {(scenario.label, ip) for ip in _proxies(one)}
         for host in scenario.hosts:
             await self._open_host(one, host)
 
@@ -141,7 +144,7 @@ class World:
     def _host(self, one: Placed, host: Host) -> MailHost | Middlebox:
         fqdn, ip = one.placement.hosts[host.name]
         if host.box is None:
-            return self._served(RawHost if host.script else MailHost, one, host, ip)
+            return self._served(_kind(host), one, host, ip)
         inner = one.inner[host.name]
         self._inner[inner] = ip
         return Middlebox(
@@ -152,7 +155,7 @@ class World:
             next_conn=self._next_conn[one.scenario.label],
         )
 
-    def _served(self, kind: type[M], one: Placed, host: Host, ip: str) -> M:
+    def _served(self, kind: Callable[..., M], one: Placed, host: Host, ip: str) -> M:
         fqdn, _ = one.placement.hosts[host.name]
         return kind(
             witness=self.journal,
@@ -194,7 +197,11 @@ class World:
         """Somebody wants to connect: to a scenario's host, to the sink, or where nobody lives."""
         if source == self._inner.get(ip):
             return  # a box to the host behind it
-        if (where := self._by_ip.get(ip)) is None:
+        where = self._by_ip.get(ip)
+        # Whoever does not choose has, within one machine, the address that he connects to.
+        if where is not None and source != ip and (where[0], source) in self._proxies:
+            return  # a proxy to whom it was asked for
+        if where is None:
             loopback = ip.startswith("127.") or ip == "::1"  # the agent's own door
             theirs = ip == self._sink_ip or loopback
             if to_port == self.room.smtp_port and not theirs:
@@ -209,6 +216,18 @@ def _name_of(one: Placed, host: Host) -> str:
     """The name that the host's certificate is for."""
     own, _ = one.placement.hosts[host.name]
     return one.route.tls_domain if host.certificate is Flaw.FOR_TLS_DOMAIN else own
+
+
+def _kind(host: Host) -> Callable[..., MailHost]:
+    """What makes the machine that stands for a host."""
+    if host.socks is not None:
+        return partial(SocksProxy, manner=host.socks)
+    return RawHost if host.script else MailHost
+
+
+def _proxies(one: Placed) -> list[str]:
+    """The addresses of a scenario's proxies."""
+    return [one.placement.hosts[h.name][1] for h in one.scenario.hosts if h.socks is not None]
 
 
 def _beside(one: Placed) -> str:

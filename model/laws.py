@@ -239,7 +239,9 @@ def names_server(scenario: Scenario, trace: Trace) -> Wrongs:
     if scenario.mail.messages > 1:
         return None
     contacts = (e.host for e in trace.events if isinstance(e, Connected | Knocked))
-    names = {name for host in contacts for name in trace.placement.hosts.get(host, ())}
+    hosts = trace.placement.hosts
+    by_proxy = any(one.proxy for one in scenario.connectors)  # whom it was asked for is a name, too
+    names = {name for host in (hosts if by_proxy else contacts) for name in hosts.get(host, ())}
     away = {host.name for host in scenario.all_hosts if host.reach is not Reach.UP}
     unseen = set() if trace.sealed else {n for h in away for n in trace.placement.hosts[h]}
     ours = frozenset(canonical(one).lower() for one in trace.placement.recipients)
@@ -509,9 +511,15 @@ def confined(scenario: Scenario, trace: Trace) -> Wrongs:
 
     Where a connector names smart hosts, the domain's own MX records are none of the agent's
     business: mail that follows them has left the route, even if it then fares the same. Where all
-    smart hosts are addresses, nothing of the domain need be asked at all.
+    smart hosts are addresses, nothing of the domain need be asked at all. Where it names a proxy, no
+    host is connected to but by that.
     """
     strays = [Mismatch("stray", "none", event.what) for event in trace.all(Strayed)]
+    strays += [
+        Mismatch(f"way to {event.host}", f"by {connector.goes_by}", f"from {event.source}")
+        for event, connector in _by_connector(scenario, trace)
+        if isinstance(event, Connected) and _goes_round(event, connector.goes_by, trace)
+    ]
     return strays + [
         Mismatch(
             "way to the domain",
@@ -521,6 +529,11 @@ def confined(scenario: Scenario, trace: Trace) -> Wrongs:
         for event, connector in _by_connector(scenario, trace)
         if isinstance(event, Asked) and _is_idle(event, trace, connector.way)
     ]
+
+
+def _goes_round(event: Connected, proxy: str, trace: Trace) -> bool:
+    """Whether a connection comes from elsewhere than the proxy, if there is one, and not to it."""
+    return bool(proxy) and event.host != proxy and event.source != trace.placement.hosts[proxy][1]
 
 
 def _is_idle(event: Asked, trace: Trace, way: Sequence[str]) -> bool:

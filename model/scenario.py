@@ -8,6 +8,7 @@ from model.expect import Delivers, Expectation, expires
 from model.middlebox import Box
 from model.rule import Rule
 from model.smtp import Action, Behaviour, Stage
+from model.socks import Socks
 from model.tls import Flaw, Handshake, OwnCertificate, Tls
 from model.wishes import Wishes
 
@@ -91,6 +92,8 @@ class Host:
     and nobody else. Needs the sealed room."""
     box: Box | None = None
     """What stands in front of it and reads along; not in front of a script."""
+    socks: Socks | None = None
+    """Not None: it is no mail host but a SOCKS proxy, at the same port as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Connector:
     `own_certificate` is shown to hosts that ask for one; mail comes from the address `source` and, if it
     cannot be had, from no other.
     `fallback` are relays that take what none of the regular hosts would take for now, written as
-    smart hosts are.
+    smart hosts are. `proxy` is the host that all connections go by; empty: they go to the hosts.
     """
 
     smart_hosts: tuple[str, ...] = ()
@@ -118,11 +121,17 @@ class Connector:
     own_certificate: OwnCertificate = OwnCertificate.NONE
     source: Source = Source.USUAL
     fallback: tuple[str, ...] = ()
+    proxy: str = ""
 
     @property
     def demands(self) -> Tls:
         """The TLS setting in force."""
         return self.tls if self.enabled else Tls.NONE
+
+    @property
+    def goes_by(self) -> str:
+        """The proxy in force."""
+        return self.proxy if self.enabled else ""
 
     @property
     def way(self) -> tuple[str, ...]:
@@ -329,11 +338,12 @@ class Scenario:
     def records(self) -> Zone:
         """The zone; where none is given, the obvious one: every host an MX with its address.
 
-        A fallback relay has an address only.
+        A fallback relay has an address only, and so has a proxy.
         """
         if self.zone is not None:
             return self.zone
-        mail_hosts = [host for host in self.hosts if host.name not in self.connector.fallback]
+        others = self.connector.fallback
+        mail_hosts = [h for h in self.hosts if h.name not in others and h.socks is None]
         mx = tuple(f"@ MX {10 * n} {h.name}" for n, h in enumerate(mail_hosts, 1))
         return Zone((*mx, *(f"{h.name} {h.family.qtype} {{{h.name}}}" for h in self.hosts)))
 

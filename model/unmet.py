@@ -9,6 +9,7 @@ from model.laws import is_below, reports_of
 from model.middlebox import name_of
 from model.scenario import Home, Host, Kill, Reach, Scenario
 from model.smtp import Stage
+from model.socks import Socks
 from model.tls import Flaw, Handshake
 from model.trace import Trace
 
@@ -67,7 +68,9 @@ def _met_by_hosts(scenario: Scenario, trace: Trace, astray: bool) -> Iterator[tu
     places = scenario.fault_at or tuple(Stage)
     misdeeds = [e for e in trace.all(Did) if e.spoiled and not e.by]
     spoiled = {e.host for e in misdeeds if e.stage in places}
-    if bad := [host for host in scenario.all_hosts if host.behaviours or host.script]:
+    odd = (None, Socks.HEALTHY)
+    hosts = scenario.all_hosts
+    if bad := [h for h in hosts if h.behaviours or h.script or h.socks not in odd]:
         yield any(host.name in spoiled for host in bad), "no host came to misbehave"
     deeds = {e.deed for e in trace.all(Did)}
     told = [w.first.peer for w in ways(scenario.expect) if isinstance(w, Recovers) and w.some]

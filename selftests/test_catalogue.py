@@ -65,6 +65,7 @@ CUT_AT_MAIL = (Host(behaviours=(CutAt(Stage.MAIL),)),)
         ({"rule": Rule("RFC 5321", "", Level.MUST, "words")}, "lacks its document, its place"),
         ({"connector": Connector(smart_hosts=("mx7",))}, "smart host 'mx7' is none"),
         ({"connector": Connector(fallback=("mx7",))}, "relay 'mx7' is none"),
+        ({"connector": Connector(proxy="mx1")}, "proxy 'mx1' is none"),
         ({"expect": Delivers("mx7")}, "delivery to 'mx7', which is none"),
         ({"change": Change(hosts=(Host("mx7"),))}, "change is about 'mx7'"),
         ({"expect": Each((("other", BUSY),))}, "does not say how each recipient fares"),

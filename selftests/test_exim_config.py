@@ -47,6 +47,7 @@ def test_places_and_timers() -> None:
         "LAB_BATCH": "2",
         "LAB_DELAY": "0s",
         "LAB_PASSED_ON": "",
+        "LAB_PROXY": "port=2525 tmo=3",
     }
 
 
@@ -90,7 +91,19 @@ def test_a_route_with_fallback_relays_has_a_router_of_its_own() -> None:
 def test_a_route_that_reuses_connections_is_listed() -> None:
     """And no other."""
     files = rendered(replace(route(), reuses=True), route(domain="b"))
-    assert files["kept"] == "a.test: yes\n"
+    assert files["services"] == "a.test: kept\n"
+
+
+def test_a_route_by_a_proxy_has_a_transport_of_its_own() -> None:
+    """One that reuses connections cannot have it: there is no such transport."""
+    proxied = replace(route(), proxy="198.18.0.9")
+    files = rendered(proxied, route(domain="b"))
+
+    assert files["proxies"] == "a.test: 198.18.0.9\n"
+    assert files["services"] == "a.test: proxied\n"
+    assert macros(files["exim4.conf"])["LAB_PROXY"] == "port=2525 tmo=3"
+    with pytest.raises(Unavailable, match="one of the two"):
+        rendered(replace(proxied, reuses=True))
 
 
 def test_what_few_routes_have_is_listed() -> None:

@@ -203,6 +203,9 @@ def test_what_is_unsupported_says_why() -> None:
     switched = CATALOGUE["remedy.cannot-connect.connector-corrected"]
     relayed = CATALOGUE["hosts.fallback.refused"]
     assert "fallback relay" in unsupported(relayed, bare, sealed=True)
+    assert "proxy" in unsupported(CATALOGUE["connect.proxy.healthy"], bare, sealed=True)
+    assert "proxy" in unsupported(CATALOGUE["connect.proxy.closed"], able, sealed=False)
+    assert unsupported(CATALOGUE["connect.proxy.closed"], able, sealed=True) == ""
     fixed: Any = SomeTarget(frozenset(Capability) - {Capability.REROUTES})
     assert "routes cannot be changed" in unsupported(switched, fixed, sealed=True)
     own = CATALOGUE["certificate.client.valid.under-domain"]

@@ -25,6 +25,7 @@ from model.ndr_law import advice
 from model.report import Report, State
 from model.scenario import Alike, Connector, Host, Mail, Reach, Scenario, Source
 from model.smtp import Stage
+from model.socks import Socks
 from model.tls import Flaw, Tls
 from model.trace import Trace
 from model.verdict import Holds, Law
@@ -51,6 +52,9 @@ EXPIRED = scenario(
     connector=Connector(tls=Tls.CERTIFICATE), hosts=(Host(certificate=Flaw.EXPIRED),)
 )
 RELAYED = scenario(connector=Connector(smart_hosts=("mx1",)))
+PROXIED = scenario(
+    connector=Connector(proxy="mx2"), hosts=(Host("mx1"), Host("mx2", socks=Socks.HEALTHY))
+)
 LITERAL = scenario(connector=Connector(smart_hosts=("[mx1]",)))
 ODD = scenario(mail=Mail(alike=Alike.LINES))
 AWAY = scenario(hosts=(Host("mx1"), Host("mx2", reach=Reach.REFUSED)))
@@ -193,6 +197,12 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
         AWAY,
         trace(connected(), deferred(text="mx2.x-y.test"), sealed=False),
     ),
+    (
+        "the host named that the proxy was asked for",
+        Law.NAMES_SERVER,
+        PROXIED,
+        trace(connected("mx2"), deferred(text="by 198.18.1.1")),
+    ),
     ("after its lifetime", Law.NDR_IN_TIME, GOOD, trace(deferred(), ndr(at=100.0))),
     ("at once when permanent", Law.NDR_IN_TIME, GOOD, trace(said(State.RETURNED), ndr(at=2.0))),
     (
@@ -234,6 +244,12 @@ HOLD: list[tuple[str, Law, Scenario, Trace]] = [
     ("nothing strayed", Law.CONFINED, GOOD, trace()),
     ("asked for the MX", Law.CONFINED, GOOD, trace(asked("x-y.test."))),
     ("asked for a smart host's MX", Law.CONFINED, RELAYED, trace(asked("mx1.x-y.test."))),
+    (
+        "by the proxy",
+        Law.CONFINED,
+        PROXIED,
+        trace(connected("mx2"), Connected(1.0, "mx1", 2, "198.18.1.2")),
+    ),
     ("asked for the sender's MX", Law.CONFINED, RELAYED, trace(asked("x-y.home.test."))),
 ]
 
@@ -360,6 +376,7 @@ OBJECT: list[tuple[str, Law, Scenario, Trace]] = [
     ("more than was wanted", Law.NDR_CONFORMS, UNWANTED, trace(ndr())),
     ("for nobody we know", Law.INTACT, GOOD, trace(misdirected())),
     ("strayed", Law.CONFINED, GOOD, trace(Strayed(1.0, "DNS elsewhere.test MX"))),
+    ("round the proxy", Law.CONFINED, PROXIED, trace(connected("mx2"), connected())),
     ("past the smart host", Law.CONFINED, RELAYED, trace(asked("x-y.test."))),
 ]
 

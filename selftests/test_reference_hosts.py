@@ -40,7 +40,7 @@ class Records(Resolver):
         return ADDRESSES.get(name) or DnsFailure(name, DnsProblem.NONEXISTENT)
 
 
-def ways(fallback: tuple[str, ...] = (), **records: int) -> list[str]:
+def ways(*fallback: str, **records: int) -> list[str]:
     """Each address that would be tried, or the kind of failure in its place."""
     named = {host.replace("_", "-").replace("agent", AGENT): n for host, n in records.items()}
 
@@ -83,7 +83,7 @@ def test_hosts_are_tried_up_to_oneself(records: dict[str, int], tried: list[str]
 )
 def test_fallback_relays_come_last(records: dict[str, int], tried: list[str]) -> None:
     """After all addresses of all hosts; a loop is not made longer by one."""
-    assert ways(fallback=("a",), **records) == tried
+    assert ways("a", **records) == tried
 
 
 def test_equal_hosts_are_shuffled() -> None:

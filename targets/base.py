@@ -63,6 +63,8 @@ class Capability(StrEnum):
     """Connects from an address that is chosen per route, and from that one only."""
     FALLBACK_RELAY = "fallback-relay"
     """Hands what no regular host of a route would take for now to a relay, per route."""
+    PROXY = "proxy"
+    """Makes a route's connections by a SOCKS proxy (RFC 1928)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ class Route:
     over the same connection as long as that holds. `certificate_file` and `key_file` (PEM) are what
     the agent shows of itself; empty: nothing. It connects from the address `source`, from no other if
     it has not that one; empty: from whichever the system takes. `fallback` are named as smart hosts
-    are, and asked when none of the regular hosts has taken the mail, nor refused it for good.
+    are, and asked when none of the regular hosts has taken the mail, nor refused it for good. `proxy` is
+    the address of a SOCKS proxy that all connections are made by, at the port that mail hosts have;
+    empty: none.
     """
 
     domain: str
@@ -90,13 +94,14 @@ class Route:
     key_file: str = ""
     source: str = ""
     fallback: tuple[str, ...] = ()
+    proxy: str = ""
 
     @property
     def in_force(self) -> "Route":
         """The route as mail takes it: if the connector is off, by MX with opportunistic TLS."""
         if self.enabled:
             return self
-        off = replace(self, smart_hosts=(), tls=Tls.NONE, fallback=())
+        off = replace(self, smart_hosts=(), tls=Tls.NONE, fallback=(), proxy="")
         return replace(off, certificate_file="", key_file="", source="")
 
 

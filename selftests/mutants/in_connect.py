@@ -17,6 +17,9 @@ from targets.reference.policy import Policy
 from targets.reference.queue import Fate, Message
 
 SCOPE = ("control.*", "connect.*")
+PROXY = ("control.*", "connect.proxy.*")
+BAD_PROXY = ("connect.proxy.[!h]*", "connect.proxy.hangs-up")
+"""Where a proxy fails."""
 
 
 class NetIsRefused(Agent):
@@ -159,6 +162,60 @@ class SourceIsFinal(Agent):
     parts = Parts(policy=_SourceIsFinal)
 
 
+class _Direct(Courier):
+    async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
+        return await super().prepare(server, replace(route, proxy=""), encrypt=encrypt)
+
+
+class KnowsNoProxy(Agent):
+    """Connects to the hosts itself, whatever proxy the route has."""
+
+    parts = Parts(courier=_Direct)
+
+
+class _RoundProxy(Session):
+    async def open(self) -> None:
+        try:
+            await super().open()
+        except Broken:
+            if self.proxy is None:
+                raise
+            self.proxy = None
+            await super().open()
+
+
+class _RoundProxyCourier(Courier):
+    session = _RoundProxy
+
+
+class GoesRoundProxy(Agent):
+    """Connects to the host itself when the proxy fails."""
+
+    parts = Parts(courier=_RoundProxyCourier)
+
+
+class _ProxyIsFinal(Session):
+    async def open(self) -> None:
+        try:
+            await super().open()
+        except Broken as broken:
+            if self.proxy is None:
+                raise
+            said = Reply(550, "5.7.1 The proxy does not let it pass")
+            final = replace(broken.failure, kind=Kind.REPLY, stage=Stage.MAIL, reply=said)
+            raise Broken(final) from None
+
+
+class _ProxyIsFinalCourier(Courier):
+    session = _ProxyIsFinal
+
+
+class ProxyIsFinal(Agent):
+    """Returns the mail that a proxy has not let pass."""
+
+    parts = Parts(courier=_ProxyIsFinalCourier)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(NetIsRefused, ("connect.net-unreachable*",), scope=SCOPE, needs_sealed=True),
     Mutant(FirstErrorForEver, ("connect.*.then-*",), scope=SCOPE),
@@ -174,4 +231,13 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(AnySource, ("connect.source.*",), Law.SOURCE, scope=SCOPE),
     Mutant(OtherSource, ("connect.source.absent",), Law.SOURCE, scope=SCOPE),
     Mutant(SourceIsFinal, ("connect.source.absent",), Law.CODE_CLASS, scope=SCOPE),
+    # Elsewhere it never meets the proxy's fault.
+    Mutant(
+        KnowsNoProxy,
+        ("connect.proxy.healthy",),
+        Law.CONFINED,
+        scope=("control.*", "connect.proxy.healthy"),
+    ),
+    Mutant(GoesRoundProxy, BAD_PROXY, Law.CONFINED, scope=PROXY),
+    Mutant(ProxyIsFinal, BAD_PROXY, scope=PROXY),
 )

@@ -76,6 +76,7 @@ _CAPABILITIES = frozenset(
         Capability.CLIENT_CERTIFICATES,
         Capability.SOURCE_PER_ROUTE,
         Capability.FALLBACK_RELAY,
+        Capability.PROXY,
     }
 )
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from lab.room import Unavailable
 from model.timers import Timers
 from targets.base import BATCH, Route
 
@@ -42,6 +43,7 @@ def render(
         "BATCH": str(BATCH),
         "DELAY": f"{seconds(timers.delay)}:{ONCE}" if timers.delay else "0s",
         "PASSED_ON": ":".join(passed_on),
+        "PROXY": f"port={port}" + ("" if timers.own else f" tmo={math.ceil(timers.connect)}"),
     }
     if not timers.own:
         macros |= {"CONNECT": seconds(timers.connect), "REPLY": seconds(timers.reply)}
@@ -55,17 +57,28 @@ def render(
 
 
 def tables(routes: Sequence[Route]) -> Mapping[str, str]:
-    """Those of the files that say where mail goes."""
+    """Those of the files that say where mail goes. Raises Unavailable if a route needs two transports."""
     routes = [route.in_force for route in routes]
+    for route in routes:
+        if route.proxy and route.reuses:
+            raise Unavailable(
+                f"the adapter has no transport that reuses connections and goes by a proxy: "
+                f"give {route.domain} one of the two"
+            )
     return {
         "smart_hosts": _table(
             (route.domain, next_hops(route)) for route in routes if route.smart_hosts
         ),
         "tls": _table((route.domain, tls_setting(route)) for route in routes),
-        "kept": _table((route.domain, "yes") for route in routes if route.reuses),
         "certificates": _own(routes, "certificate_file"),
         "keys": _own(routes, "key_file"),
         "sources": _own(routes, "source"),
+        "services": _table(
+            (route.domain, "proxied" if route.proxy else "kept")
+            for route in routes
+            if route.proxy or route.reuses
+        ),
+        "proxies": _own(routes, "proxy"),
         "fallback.conf": "\n".join(
             _router(number, route) for number, route in enumerate(routes) if route.fallback
         ),

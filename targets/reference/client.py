@@ -28,6 +28,7 @@ from model.wishes import Wishes
 from targets.reference import tls
 from targets.reference.dial import dial
 from targets.reference.outcome import Broken, Failure, Kind, Outcome, Reply, Sent, Server, Stage
+from targets.reference.socks import through
 
 OWN: Mapping[Stage, float] = {Stage.DATA: 120.0, Stage.DOT: 600.0, Stage.QUIT: 5.0}
 """Seconds to wait for a reply by the agent's own default, where it is not `OTHERWISE`."""
@@ -91,12 +92,18 @@ class Session:
         """What is asked for in each transaction; only for a server that offers DSN."""
         self.source = ""
         """The address to connect from; empty: whichever the system takes."""
+        self.proxy: Server | None = None
+        """Who makes the connection, if the agent does not itself."""
 
     # Before the transaction
 
     async def open(self) -> None:
         """Connect and read the greeting. Raises Broken."""
-        sock = await dial(self.server, self._timers.connect, self.source)
+        seconds, by = self._timers.connect, self.proxy
+        if by is None:
+            sock = await dial(self.server, seconds, self.source)
+        else:
+            sock = await through(by, self.server, seconds, self.source)
         loop = asyncio.get_running_loop()
         try:
             await loop.create_connection(lambda: self._wire, sock=sock)

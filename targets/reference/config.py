@@ -93,4 +93,5 @@ def _route(values: Mapping[str, Any]) -> Route:
         key_file=str(values["key_file"]),
         source=str(values["source"]),
         fallback=tuple(values["fallback"]),
+        proxy=str(values["proxy"]),
     )

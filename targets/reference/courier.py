@@ -243,6 +243,8 @@ class Courier:
         """A session ready for MAIL. Raises Broken."""
         session = self.session(server, self._config.name, self._config.timers)
         session.source = route.source
+        if route.proxy:
+            session.proxy = self._server(route.proxy, route.proxy)
         try:
             await session.open()
             await session.hello()
