@@ -2,6 +2,7 @@
 
 from catalogue.control import around
 from catalogue.rules import (
+    CERTIFICATE_VALIDATION,
     DOT,
     EACH_ATTEMPT_ANEW,
     ENCRYPTION_ONLY,
@@ -31,9 +32,9 @@ from model.behaviours import (
     Withhold,
 )
 from model.dns import Fault, NoData, Rcode, Silence, Zone
-from model.expect import AnyOf, Delivers, Each, Fails, Recovers
+from model.expect import AnyOf, Arrives, Delivers, Each, Fails, Recovers
 from model.failure import Cause, Failure
-from model.scenario import Change, Connector, Host, Mail, Reach, Scenario
+from model.scenario import HOUR, Change, Connector, Host, Mail, Mark, Reach, Scenario
 from model.smtp import Stage
 from model.tls import Flaw, Handshake, Tls
 
@@ -750,6 +751,15 @@ SCENARIOS = around(
             order=("mx1", "relay"),
         ),
         Scenario(
+            id="hosts.fallback.expired.under-certificate",
+            title="The connector demands a valid certificate, and the relay's has expired",
+            rule=CERTIFICATE_VALIDATION,
+            hosts=(Host(reach=Reach.REFUSED), Host("relay", certificate=Flaw.EXPIRED)),
+            connector=Connector(tls=CERTIFICATE, fallback=("relay",)),
+            expect=AnyOf(EXPIRED, REFUSED),
+            order=("mx1", "relay"),
+        ),
+        Scenario(
             id="hosts.fallback.one-deferred",
             title="The MX host takes one of two: the relay gets the other one alone",
             rule=NOT_TWICE,
@@ -768,6 +778,25 @@ SCENARIOS = around(
             mail=Mail(recipients=("user", "gone")),
             expect=Each((("user", Delivers("mx1")), ("gone", _rejected(NO_USER)))),
             order=("mx1",),
+        ),
+        *(
+            Scenario(
+                id=f"hosts.memory.{name}",
+                title=f"The first host {FIRST[name][2]}: none of many messages waits for that alone",
+                rule=NEXT_HOST,
+                hosts=_first(FIRST[name][0]),
+                mail=Mail(messages=24),
+                expect=Delivers("mx2"),
+            )
+            for name in ("silent", "no-banner")
+        ),
+        Scenario(
+            id="hosts.memory.comes-back",
+            title="Both hosts were away; hours later the first is gone to again, before the second",
+            rule=EACH_ATTEMPT_ANEW,
+            hosts=(Host(reach=Reach.SILENT), Host("mx2", reach=Reach.REFUSED)),
+            course=(Mark(3.5 * HOUR, change=Change(hosts=BOTH_FINE), tries=True),),
+            expect=Arrives(),
         ),
         Scenario(
             id="hosts.quota.overflow",

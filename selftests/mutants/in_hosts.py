@@ -23,7 +23,7 @@ FALLS_BACK = (
     "hosts.fallback.rcpt-450",
     "hosts.fallback.smart-host",
     "hosts.fallback.all-refuse",
-    "hosts.fallback.*.under-encrypt",
+    "hosts.fallback.*.under-*",
     "hosts.fallback.one-deferred",
 )
 """Where the fallback relay must be asked."""
@@ -279,6 +279,70 @@ class RelaysInClear(Agent):
     parts = Parts(courier=_RelaysInClear)
 
 
+class _GivesUpDomain(Courier):
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.dead: dict[str, Failure] = {}
+
+    async def _attempt(
+        self, sender: str, recipients: Sequence[str], content: bytes, route: Route
+    ) -> Outcomes:
+        if route.domain in self.dead:
+            return dict.fromkeys(recipients, self.dead[route.domain])
+        return await super()._attempt(sender, recipients, content, route)
+
+    async def _try(
+        self,
+        server: Server,
+        sender: str,
+        waiting: Sequence[str],
+        content: bytes,
+        route: Route,
+    ) -> dict[str, Outcome]:
+        outcomes = await super()._try(server, sender, waiting, content, route)
+        for one in outcomes.values():
+            if isinstance(one, Failure) and one.kind in (Kind.TIMED_OUT, Kind.HUNG):
+                self.dead[route.domain] = one
+        return outcomes
+
+
+class OneDeadAllDead(Agent):
+    """Puts off a domain's mail once one of its hosts has not answered, whatever others it has."""
+
+    parts = Parts(courier=_GivesUpDomain)
+
+
+class _Unforgiving(Courier):
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.bad: set[str] = set()
+
+    async def servers(self, route: Route) -> AsyncIterator[Server | Failure]:
+        found = [server async for server in super().servers(route)]
+        good = [one for one in found if not (isinstance(one, Server) and one.ip in self.bad)]
+        for one in good or found[-1:]:
+            yield one
+
+    async def _try(
+        self,
+        server: Server,
+        sender: str,
+        waiting: Sequence[str],
+        content: bytes,
+        route: Route,
+    ) -> dict[str, Outcome]:
+        outcomes = await super()._try(server, sender, waiting, content, route)
+        if any(isinstance(one, Failure) for one in outcomes.values()):
+            self.bad.add(server.ip)
+        return outcomes
+
+
+class NeverForgives(Agent):
+    """Goes no more to a host that has failed once, as long as there is another."""
+
+    parts = Parts(courier=_Unforgiving)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(PreferenceIsText, ("hosts.order.numeric",), scope=SCOPE),
     Mutant(PreferenceIsSigned, ("hosts.order.extremes",), scope=SCOPE),
@@ -319,10 +383,21 @@ MUTANTS: tuple[Mutant, ...] = (
         ("hosts.fallback.rcpt-550", "hosts.fallback.one-rejected"),
         scope=FALLBACK,
     ),
+    Mutant(
+        OneDeadAllDead,
+        ("hosts.memory.silent", "hosts.memory.no-banner"),
+        scope=("control.*", "hosts.memory.*"),
+    ),
+    Mutant(
+        NeverForgives,
+        ("hosts.memory.comes-back",),
+        scope=("control.*", "hosts.memory.*"),
+        hours=True,
+    ),
     Mutant(RelaysEverybody, ("hosts.fallback.one-deferred",), Law.ACCOUNTED, scope=FALLBACK),
     Mutant(
         RelaysInClear,
-        ("hosts.fallback.no-starttls.under-encrypt",),
+        ("hosts.fallback.no-starttls.under-encrypt", "hosts.fallback.expired.under-certificate"),
         Law.NO_CLEAR_TEXT,
         scope=FALLBACK,
     ),
