@@ -690,6 +690,20 @@ NOT_TWICE_AFTER_RESTART = Rule(
     "RFC 5321", "4.2.5", MUST, "what a host has taken is its own: a restart does not send it again"
 )
 
+# spool
+NOT_LOST_FOR_SHORTAGE = Rule(
+    "RFC 5321",
+    "6.1",
+    MUST,
+    "mail that was taken is not lost to a shortage that could be foreseen, such as a full disk",
+)
+NO_ROOM = Rule(
+    "RFC 5321",
+    "4.3.2",
+    MUST,
+    "who has no room for mail does not take it, and says 452, so that its client comes again",
+)
+
 # remedy
 FIX_312 = Rule(PAGE, "450 4.4.312, fix", MUST, "once DNS answers again, what waits is sent")
 FIX_315 = Rule(PAGE, "450 4.4.315, fix", MUST, "once the server can be reached, what waits is sent")

@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 States: launched -> answered (the first report about each recipient) -> [one of: tried again, in a
 world that may have changed; grown old, mark by mark, with everybody else (`lab/timeline.py`);
-killed and started again; through with the attempts that the name server is gone for (`lab/outage.py`)] -> settled (quiet, books balanced) -> over. If the agent takes no message,
+killed and started again; through with the attempts that the name server is gone for (`lab/outage.py`); left without room on its disk for a while] -> settled (quiet, books balanced) -> over. If the agent takes no message,
 there is only the settling. A step that does not
 come in the pace's patience is not an error here: the trace then shows that it never came.
 """
@@ -26,7 +26,9 @@ from model.events import (
     Declined,
     Did,
     Elapsed,
+    Emptied,
     Event,
+    Filled,
     Killed,
     Queued,
     Reported,
@@ -39,7 +41,7 @@ from model.events import (
 from model.expect import Turns, is_tried_again, ways
 from model.ndr import read_notices
 from model.report import State
-from model.scenario import Change, Home, Kill, Mark
+from model.scenario import Change, Disk, Home, Kill, Mark
 from model.trace import Clock, Trace
 from model.waits import in_silence
 from targets.base import Capability, Envelope, NotTaken, Route
@@ -49,7 +51,7 @@ Wanted = Callable[[Words], bool]
 ATTEMPTS = 4
 """How often a recovery is tried before it counts as not coming."""
 REPAIRS = 20
-"""How often mail that has outlived the agent is tried before it counts as stuck."""
+"""How often mail that has outlived the agent, or a full disk, is tried before it counts as stuck."""
 AT_ONCE = 8
 """Messages of one scenario that are handed in at the same time: it is not alone."""
 OVER = (State.RETURNED, State.EXPIRED)
@@ -74,12 +76,15 @@ class Life:
         self.time_is_up = asyncio.Event()
         self.was_killed = asyncio.Event()
         self._resolver_is_back = asyncio.Event()
+        self.has_no_room = asyncio.Event()
+        self.did_without_room = asyncio.Event()
+        self.has_room = asyncio.Event()
         self.kills_over: asyncio.Event | None = None
         self.over = asyncio.Event()
         self._world, self._subject, self._placed = world, subject, placed
         self._pace = pace.for_mail(placed.scenario.mail)
         self._journal, self._label = world.journal, placed.scenario.label
-        self._recipients = frozenset(map(_name, placed.placement.recipients))
+        self._recipients = frozenset(_name(r) for e in placed.envelopes for r in e.recipients)
         self._door = asyncio.Semaphore(AT_ONCE)
         self._submitted = 0.0
         self._before: Words = ()
@@ -92,13 +97,14 @@ class Life:
         if (gone := self._world.dns.gone) is not None:
             self._saw(ResolverGone(self._now(), gone))
         envelopes = self._placed.envelopes
+        every = filter(None, (*envelopes, self._placed.meanwhile))
         await asyncio.gather(*(self._submit(one) for one in envelopes))
         self._submitted = self._now()
         await (self._follow() if self._queue_ids else self._settle())
         return Trace(
             scenario=self.id,
             placement=self._placed.placement,
-            sent={r: e.content for e in envelopes for r in e.recipients},
+            sent={r: e.content for e in every for r in e.recipients},
             lifetime=self.lifetime,
             sealed=self._world.room.sealed,
             events=self._journal.settle(self._label),
@@ -119,6 +125,7 @@ class Life:
             self._recipients -= set(map(_name, envelope.recipients))
             return
         self._queue_ids.append(queue_id)
+        self._recipients |= set(map(_name, envelope.recipients))
         self._saw(Submitted(self._now(), queue_id))
 
     async def _follow(self) -> None:
@@ -130,6 +137,8 @@ class Life:
             await self._be_killed()
         elif self.scenario.outage is not None:
             await self._bear(self.scenario.outage)
+        elif self.scenario.disk is not Disk.ROOMY:
+            await self._do_without_room()
         else:
             await self._see_first_attempts()
             await self._go_on()
@@ -175,6 +184,46 @@ class Life:
         if self._journal.is_open(self._label):
             self._saw(ResolverBack(self._now()))
         self._resolver_is_back.set()
+
+    async def _do_without_room(self) -> None:
+        """Be tried, and hand a message in, while the disk is full; both once more when it is not."""
+        await self._until(self._answered)
+        self.at_barrier.set()
+        await self.has_no_room.wait()
+        if self.scenario.change is not None:
+            await self._change(self.scenario.change)
+        meanwhile = self._placed.meanwhile
+        if meanwhile is not None:
+            await self._submit(meanwhile)
+        if not self._settled_for_all(self._words()):
+            await self._order_in_vain()
+        self.did_without_room.set()
+        await self.has_room.wait()
+        if meanwhile is not None and not set(map(_name, meanwhile.recipients)) <= self._recipients:
+            await self._submit(meanwhile)
+            await self._until(self._answered)
+        await self._be_rid_of()
+
+    async def _be_rid_of(self) -> None:
+        """Have the agent try until its queue has none of the messages.
+
+        It may hold one for whose recipients all is done but the notice to the sender.
+        """
+        for _ in range(REPAIRS):
+            await self.stay_quiet()
+            if not set(self._queue_ids) & set((await self._subject.held()).by_id):
+                return
+            await self._order_in_vain()
+
+    def lose_room(self) -> None:
+        """Note that the agent's disk is full."""
+        self._saw(Filled(self._now()))
+        self.has_no_room.set()
+
+    def regain_room(self) -> None:
+        """Note that there is room on it again."""
+        self._saw(Emptied(self._now()))
+        self.has_room.set()
 
     # What the timeline does with it --------------------------------------------------------
 
@@ -357,6 +406,13 @@ class Life:
         self._saw(Retried(self._now()))
         tried = await self._until(lambda now: self._moved_on(now, before))
         return tried or bool(await self._waiting())
+
+    async def _order_in_vain(self) -> None:
+        """Tell the agent to try again, whether or not it can say what comes of it."""
+        before = self._words()
+        await self._retry()
+        self._saw(Retried(self._now()))
+        await self._while_busy(lambda now: self._moved_on(now, before), self._pace.silence)
 
     async def _retry(self) -> None:
         """Have every message tried that still waits."""

@@ -2,8 +2,9 @@
 
 Most scenarios are over after an attempt or two, and share a lab. Those that are about hours of
 waiting have labs of their own, because time passes for everybody there: one for each lifetime that
-an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more,
-those with large messages another, and those in which the only name server is gone one for each way in which it is.
+an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more, and so
+do those in which its disk is filled up, and those with large messages; those in which the only name server is gone have one
+for each way in which it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from lab.pace import DELAY, RETRY, Pace, scaled
 from lab.sealed import why_no_ipv6
 from model.behaviours import HalfReply, KeepThenStall, Late, Quota, StallAt
 from model.dns import Delay, Gone, Silence
-from model.scenario import HOUR, Family, Kill, Reach, Scenario, Source
+from model.scenario import HOUR, Disk, Family, Kill, Reach, Scenario, Source
 from model.tls import REVOCATION, OwnCertificate, Tls
 from model.trace import Clock
 from model.wishes import Wishes
@@ -58,6 +59,10 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "the target takes no wishes for notices (RFC 3461)"
     if scenario.kill is not Kill.NEVER and Capability.RESTARTS not in can:
         return "the target cannot be killed and started again"
+    if scenario.disk is not Disk.ROOMY and Capability.SPOOL_OF_ITS_OWN not in can:
+        return "the target's queue cannot have a disk of its own"
+    if scenario.disk is not Disk.ROOMY and not sealed:
+        return "a disk of its own needs the sealed room"
     if any(change.connector for change in scenario.changes) and Capability.REROUTES not in can:
         return "the target's routes cannot be changed while it runs"
     if scenario.course and Capability.PASS_TIME not in can:
@@ -124,6 +129,8 @@ class Kind(StrEnum):
     """Hours pass, or a shortened lifetime does."""
     KILLED = "killed"
     """The agent is killed, and started again."""
+    CROWDED = "crowded"
+    """The disk that the agent's queue is on is filled up."""
     RESOLVER_CLOSED = "resolver-closed"
     RESOLVER_SILENT = "resolver-silent"
     """The only name server goes away, in this way, and comes back."""
@@ -151,6 +158,8 @@ class _Plan:
             return OUTAGES[scenario.outage.gone], self.lifetime
         if scenario.mail.is_large:
             return Kind.LARGE, self.lifetime
+        if scenario.disk is not Disk.ROOMY:
+            return Kind.CROWDED, self.lifetime
         own = scenario.own_lifetime
         if not scenario.is_timed:
             return Kind.PLAIN, self.lifetime
@@ -170,6 +179,7 @@ class _Plan:
             retry=life / ATTEMPTS_IN_A_SHORT_LIFE if short else RETRY,
             delay=life * DELAY / (48 * HOUR) if short else DELAY,
             clock=clock,
+            crowded=kind is Kind.CROWDED,
         )
 
 

@@ -190,6 +190,9 @@ class Mail:
     """What the sender wants to be told; in its `orcpt` `{domain}` stands for the recipients' domain."""
     home: Home = Home.LISTENS
     last: str = ""
+    meanwhile: str = ""
+    """The recipient of one message more, handed in while the agent's disk has no room; if it is not
+    taken, its client comes again when there is room."""
 
     @property
     def is_large(self) -> bool:
@@ -273,6 +276,23 @@ class Kill(StrEnum):
     """In mid-session, when the host has just shown what is odd about it."""
 
 
+class Disk(StrEnum):
+    """What becomes, for a while, of the file system that the agent's queue is on.
+
+    It has one of its own then. Once the first attempt is over the room is taken up by a real file;
+    the agent is told to try what waits; and the room is given back.
+    """
+
+    ROOMY = "roomy"
+    """Nothing."""
+    NEARLY_FULL = "nearly-full"
+    """There is room for a small message, not for a large one."""
+    FULL = "full"
+    """There is no room for one octet more (ENOSPC)."""
+    NO_INODES = "no-inodes"
+    """There is room, but no file more can be made (ENOSPC)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One world, what is sent through it, and what the agent must make of it.
@@ -311,6 +331,7 @@ class Scenario:
     kill: Kill = Kill.NEVER
     outage: Outage | None = None
     """Whether the only name server is gone when the mail comes; in a lab of its own."""
+    disk: Disk = Disk.ROOMY
 
     @property
     def chapter(self) -> str:

@@ -61,6 +61,8 @@ class Capability(StrEnum):
     """Shows a certificate of its own to hosts that ask for one, another on each route."""
     SOURCE_PER_ROUTE = "source-per-route"
     """Connects from an address that is chosen per route, and from that one only."""
+    SPOOL_OF_ITS_OWN = "spool-of-its-own"
+    """Keeps its queue in one folder, which may be the root of a file system, and be there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ class Target(Protocol):
     dialect: str
     """The dialect it is held to unless the run says otherwise."""
     capabilities: frozenset[Capability]
+    spool: str
+    """The folder of its queue below the room's `work` (capability SPOOL_OF_ITS_OWN)."""
     needs_sealed: bool
     """Whether it runs in the sealed room only."""
 
@@ -186,6 +190,7 @@ ONLY_WITH = {
     "kill": Capability.RESTARTS,
     "start_again": Capability.RESTARTS,
     "reroute": Capability.REROUTES,
+    "spool": Capability.SPOOL_OF_ITS_OWN,
 }
 """What it must have only if it says that it can do so."""
 

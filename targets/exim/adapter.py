@@ -75,6 +75,7 @@ _CAPABILITIES = frozenset(
         Capability.REROUTES,
         Capability.CLIENT_CERTIFICATES,
         Capability.SOURCE_PER_ROUTE,
+        Capability.SPOOL_OF_ITS_OWN,
     }
 )
 
@@ -84,6 +85,7 @@ class Adapter:
 
     name = "exim"
     dialect = "rfc"
+    spool = "spool"
     needs_sealed = True
 
     def __init__(self) -> None:
@@ -383,8 +385,8 @@ def parse_queue(listing: str) -> list[InQueue]:
 
 def _make_directories(work: Path) -> Path:
     """The directories, and the main log, which is a pipe; Exim makes all else. The log's path."""
-    for name in ("conf", "log", "spool"):
-        (work / name).mkdir()
+    for name in ("conf", "log", Adapter.spool):
+        (work / name).mkdir(exist_ok=True)
     log = work / "log" / "main"
     os.mkfifo(log)
     for path in (log, log.parent, work / "spool"):

@@ -78,6 +78,7 @@ _CAPABILITIES = frozenset(
         Capability.REROUTES,
         Capability.CLIENT_CERTIFICATES,
         Capability.SOURCE_PER_ROUTE,
+        Capability.SPOOL_OF_ITS_OWN,
     }
 )
 
@@ -87,6 +88,7 @@ class Adapter:
 
     name = "postfix"
     dialect = "rfc"
+    spool = "spool"
     needs_sealed = True
 
     def __init__(self) -> None:
@@ -359,7 +361,7 @@ def _make_directories(work: Path) -> None:
     `master` makes none of them: `postfix check` does, which costs more than all the rest.
     """
     (work / "conf").mkdir()
-    (work / "spool/pid").mkdir(parents=True)
+    (work / Adapter.spool / "pid").mkdir(parents=True)
     queues = {work / "spool" / name: mode for name, mode in _DIRECTORIES.items()}
     for path, mode in {work / "data": 0o700, **queues}.items():
         path.mkdir()

@@ -28,7 +28,7 @@ from typing import Any
 from lab.room import AgentDied, Room
 from model.report import Report, Source, State
 from model.timers import Timers
-from targets.base import Capability, Envelope, InQueue, Route
+from targets.base import Capability, Envelope, InQueue, NotTaken, Route
 from targets.reference import __version__
 from targets.reference.config import Config
 
@@ -44,6 +44,7 @@ class Adapter:
 
     name = "reference"
     dialect = "m365-2019"
+    spool = "spool"
     capabilities = frozenset(Capability)
     needs_sealed = False
 
@@ -81,7 +82,7 @@ class Adapter:
             tuple(routes),
             self.dialect,
             crl_file=str(room.crl_file),
-            spool=str(room.work / "spool"),
+            spool=str(room.work / self.spool),
         )
         self._launch(room, self._config)
 
@@ -95,7 +96,7 @@ class Adapter:
         self._ask("configure", config=config.as_json())
 
     def submit(self, envelope: Envelope) -> str:
-        """Hand a message in; its queue id."""
+        """Hand a message in; its queue id. Raises NotTaken."""
         answer = self._ask(
             "submit",
             sender=envelope.sender,
@@ -220,7 +221,9 @@ class Adapter:
             waiting = self._pending.pop(said.get("id", 0), None)
         if waiting is None:
             return
-        if "error" in said:
+        if "refused" in said:
+            waiting.set_exception(NotTaken(said["refused"]))
+        elif "error" in said:
             waiting.set_exception(AgentDied(f"the reference agent refused: {said['error']}"))
         else:
             waiting.set_result(said.get("ok"))
