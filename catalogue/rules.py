@@ -645,6 +645,12 @@ NOT_AT_ONCE = Rule(
 STRATEGY = Rule(
     "RFC 5321", "4.5.4.1", MUST, "retries go on, every few hours, until mail is sent or given up"
 )
+PROFILE = Rule(
+    "RFC 5321",
+    "4.5.4.1",
+    POLICY,
+    "the schedule of retries is the agent's; it is the one that its own documents state",
+)
 ONE_QUEUE_EACH = Rule(
     "RFC 5321",
     "4.5.4.1",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from fakes.sink import HOME
 from lab.journal import Word
-from lab.pace import AFTER, BEFORE, Pace
+from lab.pace import AFTER, BEFORE, RETRY, Pace
 from lab.plan import Placed
 from lab.subject import Subject
 from lab.world import World
@@ -42,6 +42,7 @@ from model.expect import Turns, is_tried_again, ways
 from model.ndr import read_notices
 from model.report import State
 from model.scenario import Change, Disk, Home, Kill, Mark
+from model.schedule import marks as schedule_marks
 from model.trace import Clock, Trace
 from model.waits import in_silence
 from targets.base import Capability, Envelope, NotTaken, Route
@@ -111,6 +112,7 @@ class Life:
             own=self._pace.timers.own,
             delay=self._pace.timers.delay,
             clock=self._clock,
+            schedule=self._subject.target.schedule if self.scenario.intervals else None,
         )
 
     async def _submit(self, envelope: Envelope) -> None:
@@ -230,8 +232,21 @@ class Life:
     @property
     def ages(self) -> list[float]:
         """When, in seconds of age, something happens to it, or must or must not; in order."""
+        if self.scenario.intervals:
+            return [*self._profile, self.lifetime - BEFORE, self.lifetime + AFTER]
         marks = (mark.age for mark in self.scenario.course)
         return sorted({*marks, self.lifetime - BEFORE, self.lifetime + AFTER})
+
+    @property
+    def _profile(self) -> tuple[float, ...]:
+        """Just before and just after each attempt that is held against the agent's own schedule."""
+        return schedule_marks(self._subject.target.schedule, self.scenario.intervals)
+
+    def _is_due(self, age: float, passed: float) -> bool:
+        """Whether an attempt is due at an age, `passed` seconds after the last mark."""
+        if age in (profile := self._profile if self.scenario.intervals else ()):
+            return bool(profile.index(age) % 2)
+        return passed >= RETRY
 
     def _mark(self, age: float) -> Mark | None:
         return next((mark for mark in self.scenario.course if mark.age == age), None)
@@ -247,11 +262,14 @@ class Life:
         self._before = self._words()
         self._saw(Elapsed(now, passed + now - self._submitted))
 
-    async def reach(self, age: float, due: bool) -> None:
-        """See the agent do what it does at this age; if an attempt is `due`, wait for its end."""
+    async def reach(self, age: float, passed: float) -> None:
+        """See the agent do what it does at this age; if an attempt is due, wait for its end.
+
+        `passed` are the seconds since the last mark.
+        """
         mark = self._mark(age)
         await self.stay_quiet()
-        if due:
+        if self._is_due(age, passed):
             await self._see_attempts()
             await self.stay_quiet()  # what was said of an attempt may be said before its end
         await self._hear_of_the_end()

@@ -2,9 +2,9 @@
 
 Most scenarios are over after an attempt or two, and share a lab. Those that are about hours of
 waiting have labs of their own, because time passes for everybody there: one for each lifetime that
-an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more, and so
-do those in which its disk is filled up, and those with large messages; those in which the only name server is gone have one
-for each way in which it is.
+an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more; so do
+those in which its disk is filled up, those with large messages, and those that hold it against its own schedule of attempts;
+those in which the only name server is gone have one for each way in which it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,7 +65,9 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "a disk of its own needs the sealed room"
     if any(change.connector for change in scenario.changes) and Capability.REROUTES not in can:
         return "the target's routes cannot be changed while it runs"
-    if scenario.course and Capability.PASS_TIME not in can:
+    if scenario.intervals and Capability.SCHEDULE not in can:
+        return "the target does not say by which schedule it tries again"
+    if (scenario.course or scenario.intervals) and Capability.PASS_TIME not in can:
         return "the target's clock cannot be moved"
     changed = [host for change in scenario.changes for host in change.hosts]
     if not sealed and any(scenario.host(one.name).reach in NO_WAY for one in changed):
@@ -127,6 +129,8 @@ class Kind(StrEnum):
     """Attempts only: nobody waits for hours."""
     TIMED = "timed"
     """Hours pass, or a shortened lifetime does."""
+    SCHEDULED = "scheduled"
+    """Hours pass, and the agent keeps to its own schedule."""
     KILLED = "killed"
     """The agent is killed, and started again."""
     CROWDED = "crowded"
@@ -163,24 +167,31 @@ class _Plan:
         own = scenario.own_lifetime
         if not scenario.is_timed:
             return Kind.PLAIN, self.lifetime
+        if scenario.intervals:
+            return Kind.SCHEDULED, own or self.lifetime
         if self.moves:
             return Kind.TIMED, own or self.lifetime
         return Kind.TIMED, scaled(own, self.pace) if own else self.pace.short_life
 
     def configured(self, order: Order, kind: Kind, life: float) -> Order:
         """An order with the settings of its lab."""
-        timed = kind is Kind.TIMED
+        timed = kind in (Kind.TIMED, Kind.SCHEDULED)
         clock = Clock.RUNS if not timed else Clock.MOVED if self.moves else Clock.SHORTENED
         short = clock is Clock.SHORTENED
         return replace(
             order,
             lifetime=life,
             lifetimes={s.id: life for s in order.everything},
-            retry=life / ATTEMPTS_IN_A_SHORT_LIFE if short else RETRY,
+            retry=self._retry(kind, life, short),
             delay=life * DELAY / (48 * HOUR) if short else DELAY,
             clock=clock,
             crowded=kind is Kind.CROWDED,
         )
+
+    def _retry(self, kind: Kind, life: float, short: bool) -> float:
+        if kind is Kind.SCHEDULED:
+            return 0.0
+        return life / ATTEMPTS_IN_A_SHORT_LIFE if short else RETRY
 
 
 MANY = 10

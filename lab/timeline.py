@@ -16,7 +16,6 @@ import asyncio
 from collections.abc import Sequence
 
 from lab.life import Life
-from lab.pace import RETRY
 from lab.subject import Subject
 from targets.base import Capability
 
@@ -50,8 +49,7 @@ class Timeline:
         routes = [await life.prepare(age) for life in alive]
         await self._subject.reroute([route for route in routes if route])
         await self._subject.call(self._subject.target.pass_time, age - passed)
-        due = age - passed >= RETRY
-        await asyncio.gather(*(life.reach(age, due) for life in alive))
+        await asyncio.gather(*(life.reach(age, age - passed) for life in alive))
         ended = [life for life in alive if age >= life.ages[-1]]
         for life in ended:
             life.time_is_up.set()

@@ -332,6 +332,8 @@ class Scenario:
     outage: Outage | None = None
     """Whether the only name server is gone when the mail comes; in a lab of its own."""
     disk: Disk = Disk.ROOMY
+    intervals: int = 0
+    """How many pauses between attempts are held against the agent's own schedule; it keeps that then."""
 
     @property
     def chapter(self) -> str:
@@ -354,12 +356,12 @@ class Scenario:
     @property
     def is_timed(self) -> bool:
         """Whether time must pass by the agent's clock: beyond the first attempts, for hours."""
-        return bool(self.course) or expires(self.expect)
+        return bool(self.course or self.intervals) or expires(self.expect)
 
     @property
     def own_lifetime(self) -> float | None:
         """Its mail's lifetime in seconds whatever the dialect's is: a course is one of two days."""
-        return self.connector.lifetime or (48 * HOUR if self.course else None)
+        return self.connector.lifetime or (48 * HOUR if self.course or self.intervals else None)
 
     @property
     def changes(self) -> tuple[Change, ...]:

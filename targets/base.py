@@ -22,6 +22,7 @@ from typing import Protocol
 
 from lab.room import Room, Unavailable
 from model.report import Report
+from model.schedule import Schedule
 from model.timers import Timers
 from model.tls import Tls
 from model.wishes import Wishes
@@ -61,6 +62,8 @@ class Capability(StrEnum):
     """Shows a certificate of its own to hosts that ask for one, another on each route."""
     SOURCE_PER_ROUTE = "source-per-route"
     """Connects from an address that is chosen per route, and from that one only."""
+    SCHEDULE = "schedule"
+    """Says by which schedule it tries again, and keeps to it where `Timers.retry` is 0."""
     SPOOL_OF_ITS_OWN = "spool-of-its-own"
     """Keeps its queue in one folder, which may be the root of a file system, and be there already."""
 
@@ -128,6 +131,8 @@ class Target(Protocol):
     capabilities: frozenset[Capability]
     spool: str
     """The folder of its queue below the room's `work` (capability SPOOL_OF_ITS_OWN)."""
+    schedule: Schedule
+    """By what its documents say it tries again (capability SCHEDULE)."""
     needs_sealed: bool
     """Whether it runs in the sealed room only."""
 
@@ -191,6 +196,7 @@ ONLY_WITH = {
     "start_again": Capability.RESTARTS,
     "reroute": Capability.REROUTES,
     "spool": Capability.SPOOL_OF_ITS_OWN,
+    "schedule": Capability.SCHEDULE,
 }
 """What it must have only if it says that it can do so."""
 

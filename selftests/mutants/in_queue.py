@@ -101,6 +101,39 @@ class TriesEveryMinute(Agent):
     parts = Parts(policy=_Eager)
 
 
+class _Twice(Policy):
+    def pause(self, attempts: int) -> float:
+        return super().pause(attempts) / 2
+
+
+class TriesTwiceAsOften(Agent):
+    """Waits half as long between attempts as its schedule has it."""
+
+    parts = Parts(policy=_Twice)
+
+
+class _Half(Policy):
+    def pause(self, attempts: int) -> float:
+        return super().pause(attempts) * 2
+
+
+class TriesHalfAsOften(Agent):
+    """Waits twice as long between attempts as its schedule has it."""
+
+    parts = Parts(policy=_Half)
+
+
+class _Level(Policy):
+    def pause(self, attempts: int) -> float:
+        return super().pause(min(attempts, 2))
+
+
+class StopsGrowing(Agent):
+    """Tries every 15 minutes to the end, where the pause should have grown to an hour."""
+
+    parts = Parts(policy=_Level)
+
+
 class _Endless(Policy):
     def loops(self, hops: int) -> bool:
         return False
@@ -344,8 +377,13 @@ MUTANTS = (
     Mutant(TellsFirstError, ("queue.turns.*",), hours=True),
     Mutant(StopsTrying, (waits_for_hours,), hours=True),
     Mutant(
-        TriesEveryMinute, ("queue.schedule.not-at-once", "queue.schedule.overloaded"), hours=True
+        TriesEveryMinute,
+        ("queue.schedule.not-at-once", "queue.schedule.overloaded", "queue.profile.*"),
+        hours=True,
     ),
+    Mutant(TriesTwiceAsOften, ("queue.profile.*",), hours=True),
+    Mutant(TriesHalfAsOften, ("queue.profile.*",), hours=True),
+    Mutant(StopsGrowing, ("queue.profile.*",), hours=True),
     Mutant(CountsNoHops, ("queue.hops.too-many",), hours=True),
     Mutant(CountsFewHops, ("queue.hops.few", "queue.hops.ninety"), hours=True),
     Mutant(NoDelayNotice, (waits_for_hours,), hours=True),

@@ -34,10 +34,11 @@ from pathlib import Path
 
 from lab.room import Account, AgentDied, Room, Unavailable
 from model.report import Report
+from model.schedule import Schedule
 from model.timers import Timers
 from targets import faketime, processes
 from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
-from targets.exim.config import render, seconds, tables
+from targets.exim.config import RUNS, SCHEDULE, render, seconds, tables
 from targets.exim.maillog import Maillog
 from targets.packages import find
 
@@ -75,6 +76,7 @@ _CAPABILITIES = frozenset(
         Capability.REROUTES,
         Capability.CLIENT_CERTIFICATES,
         Capability.SOURCE_PER_ROUTE,
+        Capability.SCHEDULE,
         Capability.SPOOL_OF_ITS_OWN,
     }
 )
@@ -86,6 +88,7 @@ class Adapter:
     name = "exim"
     dialect = "rfc"
     spool = "spool"
+    schedule: Schedule = SCHEDULE
     needs_sealed = True
 
     def __init__(self) -> None:
@@ -148,7 +151,7 @@ class Adapter:
         self._pipe = os.open(log, os.O_RDWR)  # Exim cannot open a pipe that nobody reads
         self._reader = threading.Thread(target=self._read_log, name="exim-log", daemon=True)
         self._reader.start()
-        self._argv = [_EXIM, "-bdf", f"-q{seconds(timers.retry)}"]
+        self._argv = [_EXIM, "-bdf", f"-q{seconds(timers.retry or RUNS)}"]
         self._launch(room)
 
     def _write(self, files: Mapping[str, str]) -> None:

@@ -36,6 +36,7 @@ from pathlib import Path
 
 from lab.room import Account, AgentDied, Room, Unavailable
 from model.report import Report
+from model.schedule import ByAge, Schedule
 from model.timers import Timers
 from targets import faketime, processes
 from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
@@ -78,6 +79,7 @@ _CAPABILITIES = frozenset(
         Capability.REROUTES,
         Capability.CLIENT_CERTIFICATES,
         Capability.SOURCE_PER_ROUTE,
+        Capability.SCHEDULE,
         Capability.SPOOL_OF_ITS_OWN,
     }
 )
@@ -89,6 +91,7 @@ class Adapter:
     name = "postfix"
     dialect = "rfc"
     spool = "spool"
+    schedule: Schedule = ByAge(300, 4000, "postconf(5), minimal_ and maximal_backoff_time")
     needs_sealed = True
 
     def __init__(self) -> None:

@@ -27,10 +27,12 @@ from typing import Any
 
 from lab.room import AgentDied, Room
 from model.report import Report, Source, State
+from model.schedule import Schedule, Steps
 from model.timers import Timers
 from targets.base import Capability, Envelope, InQueue, NotTaken, Route
 from targets.reference import __version__
 from targets.reference.config import Config
+from targets.reference.policy import LAST_PAUSE, PAUSES
 
 ANSWER_TIMEOUT = 30.0
 """Seconds for the agent to start, or to answer an order."""
@@ -45,6 +47,7 @@ class Adapter:
     name = "reference"
     dialect = "m365-2019"
     spool = "spool"
+    schedule: Schedule = Steps((*PAUSES, LAST_PAUSE), "targets/reference/policy.py, PAUSES")
     capabilities = frozenset(Capability)
     needs_sealed = False
 
