@@ -251,6 +251,11 @@ class Life:
     def _mark(self, age: float) -> Mark | None:
         return next((mark for mark in self.scenario.course if mark.age == age), None)
 
+    def dies_at(self, age: float) -> bool:
+        """Whether the agent is to be killed at the end of this age."""
+        mark = self._mark(age)
+        return mark is not None and mark.kill
+
     async def prepare(self, age: float) -> Route | None:
         """Make of the world what it becomes at this age; the new route, if there is one."""
         mark = self._mark(age)

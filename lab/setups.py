@@ -57,7 +57,7 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return why_no_ipv6() if sealed else "IPv6 needs the sealed room"
     if scenario.mail.wishes != Wishes() and Capability.TAKES_WISHES not in can:
         return "the target takes no wishes for notices (RFC 3461)"
-    if scenario.kill is not Kill.NEVER and Capability.RESTARTS not in can:
+    if scenario.is_killed and Capability.RESTARTS not in can:
         return "the target cannot be killed and started again"
     if scenario.disk is not Disk.ROOMY and Capability.SPOOL_OF_ITS_OWN not in can:
         return "the target's queue cannot have a disk of its own"
@@ -131,6 +131,8 @@ class Kind(StrEnum):
     """Hours pass, or a shortened lifetime does."""
     SCHEDULED = "scheduled"
     """Hours pass, and the agent keeps to its own schedule."""
+    AGED = "aged"
+    """Hours pass, and on the way the agent is killed, and started again."""
     KILLED = "killed"
     """The agent is killed, and started again."""
     CROWDED = "crowded"
@@ -169,13 +171,15 @@ class _Plan:
             return Kind.PLAIN, self.lifetime
         if scenario.intervals:
             return Kind.SCHEDULED, own or self.lifetime
+        if scenario.is_killed:
+            return Kind.AGED, own or self.lifetime
         if self.moves:
             return Kind.TIMED, own or self.lifetime
         return Kind.TIMED, scaled(own, self.pace) if own else self.pace.short_life
 
     def configured(self, order: Order, kind: Kind, life: float) -> Order:
         """An order with the settings of its lab."""
-        timed = kind in (Kind.TIMED, Kind.SCHEDULED)
+        timed = kind in (Kind.TIMED, Kind.SCHEDULED, Kind.AGED)
         clock = Clock.RUNS if not timed else Clock.MOVED if self.moves else Clock.SHORTENED
         short = clock is Clock.SHORTENED
         return replace(

@@ -264,6 +264,8 @@ class Mark:
     change: Change | None = None
     orders: int = 0
     tries: bool | None = None
+    kill: bool = False
+    """Whether the agent is killed when all this is over, and started again at once."""
 
 
 class Kill(StrEnum):
@@ -357,6 +359,11 @@ class Scenario:
     def is_timed(self) -> bool:
         """Whether time must pass by the agent's clock: beyond the first attempts, for hours."""
         return bool(self.course or self.intervals) or expires(self.expect)
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether the agent is killed on the way."""
+        return self.kill is not Kill.NEVER or any(mark.kill for mark in self.course)
 
     @property
     def own_lifetime(self) -> float | None:

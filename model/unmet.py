@@ -17,7 +17,7 @@ from model.events import (
 from model.expect import Recovers, ways
 from model.laws import is_below, reports_of
 from model.middlebox import name_of
-from model.scenario import Disk, Home, Host, Kill, Reach, Scenario
+from model.scenario import Disk, Home, Host, Reach, Scenario
 from model.smtp import Stage
 from model.tls import Flaw, Handshake
 from model.trace import Trace
@@ -50,7 +50,7 @@ def _signs(scenario: Scenario, trace: Trace, astray: bool) -> Iterator[tuple[boo
         yield met, "nobody came from the address that a host turns away"
     if scenario.mail.home in (Home.REFUSES, Home.BUSY):
         yield any(e.host == "home" for e in trace.all(Did)), "the sender was never written to"
-    if scenario.kill is not Kill.NEVER:
+    if scenario.is_killed:
         yield trace.last(Killed) is not None, "the agent was never killed"
     if scenario.disk is not Disk.ROOMY:
         yield trace.last(Filled) is not None, "the agent's disk was never full"

@@ -331,6 +331,42 @@ class LosesNullSender(Agent):
     parts = Parts(keeper=_without_null)
 
 
+class _Reborn(Spool):
+    def restore(self, clock: Clock) -> list[Parcel]:
+        found = super().restore(clock)
+        for parcel in found:
+            parcel.lifetime += clock.now() - parcel.message.arrived
+        return found
+
+
+def _rejuvenated(folder: str, say: Say, heard: int) -> Keeper:
+    return _Reborn(folder, say, heard) if folder else keeper(folder, say, heard)
+
+
+class RestartResetsExpiry(Agent):
+    """Gives mail a new lifetime when it is started again."""
+
+    parts = Parts(keeper=_rejuvenated)
+
+
+class _Unwarned(Spool):
+    def restore(self, clock: Clock) -> list[Parcel]:
+        found = super().restore(clock)
+        for parcel in found:
+            parcel.warned = False
+        return found
+
+
+def _forgetful_of_notices(folder: str, say: Say, heard: int) -> Keeper:
+    return _Unwarned(folder, say, heard) if folder else keeper(folder, say, heard)
+
+
+class WarnsAgainAfterRestart(Agent):
+    """Tells of a delay once more when it is started again."""
+
+    parts = Parts(keeper=_forgetful_of_notices)
+
+
 # Fairness ------------------------------------------------------------------------------------
 
 
@@ -407,6 +443,9 @@ MUTANTS = (
     Mutant(DeliversAgainAfterRestart, (survives_a_kill,), Law.ACCOUNTED, hours=True),
     Mutant(LosesNullSender, ("restart.waiting.null-sender",), Law.ACCOUNTED, hours=True),
     Mutant(KeepsRoutes, (changes_its_connector,), hours=True),
+    Mutant(RestartResetsExpiry, ("restart.aged.expires",), hours=True),
+    Mutant(WarnsAgainAfterRestart, ("restart.aged.*",), hours=True),
+    Mutant(KeepsRoutes, ("remedy.*.connector-*",), hours=True),
     Mutant(Starves, ("queue.dead-host.*",), scope=("control.*", "queue.dead-host.*")),
     Mutant(TiresOfTrying, (waits_for_hours,), hours=True),
 )
