@@ -21,7 +21,7 @@ from lab.setups import Setup, arrange, unsupported
 from model.dns import Gone
 from model.events import Did, Knocked, Strayed
 from model.ndr import read_notices
-from model.scenario import Change, Connector, Disk, Family, Host, Kill, Reach, Source
+from model.scenario import Change, Connector, Disk, Family, Host, Reach, Source
 from model.smtp import Stage
 from model.tls import Tls
 from model.trace import Clock
@@ -107,7 +107,7 @@ def arranged(*can: Capability, lifetime: float = 2 * DAY) -> dict[Key, Setup]:
     for setup in arrange(wanted, CONTROLS, WHOLE, target, lifetime, FAST):
         if setup.order.crowded or not setup.order.retry:
             continue
-        killed = any(s.kill is not Kill.NEVER for s in setup.order.scenarios)
+        killed = any(s.is_killed for s in setup.order.scenarios)
         ways = {s.outage.gone for s in setup.order.scenarios if s.outage}
         assert len(ways) < 2
         key = (setup.order.lifetime, setup.order.clock)
@@ -124,6 +124,7 @@ def test_with_a_clock_what_waits_has_a_lab_for_each_lifetime() -> None:
         (2 * DAY, Clock.MOVED, False),
         (DAY, Clock.MOVED, False),
         (2 * DAY, Clock.RUNS, True),
+        (2 * DAY, Clock.MOVED, True),
         (2 * DAY, Clock.RUNS, Gone.CLOSED),
         (2 * DAY, Clock.RUNS, Gone.SILENT),
     }
