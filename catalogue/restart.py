@@ -2,7 +2,7 @@
 
 from catalogue.control import around
 from catalogue.queue import AWAY, LATE
-from catalogue.rules import DELAY_ONCE, GIVES_UP_ONCE, NOT_LOST, NOT_TWICE_AFTER_RESTART
+from catalogue.rules import DELAY_ONCE, GIVES_UP_ONCE, HALF, NOT_LOST, NOT_TWICE_AFTER_RESTART
 from catalogue.six import REFUSED, WORLDS
 from model.behaviours import KeepThenStall, Reply, StallAt
 from model.expect import Arrives, Expires, Fails, Recovers
@@ -104,6 +104,16 @@ SCENARIOS = around(
                 Stage.DATA,
                 Stage.DOT,
             )
+        ),
+        *(
+            Scenario(
+                id=f"restart.submitting.{name}",
+                title=f"Killed with half of a {name} message handed in: its client comes again",
+                rule=HALF,
+                mail=Mail(octets=octets),
+                kill=Kill.SUBMITTING,
+            )
+            for name, octets in (("small", 2_000), ("large", 400_000))
         ),
         Scenario(
             id="restart.busy.body",

@@ -692,6 +692,12 @@ NO_NDR_FOR_NDR = Rule(
 NOT_LOST = Rule(
     "RFC 5321", "6.1", MUST, "mail that was taken is not lost because the host crashes afterwards"
 )
+HALF = Rule(
+    "RFC 5321",
+    "4.1.1.4",
+    MUST,
+    "mail is taken when its end has been received, whole, and not before",
+)
 NOT_TWICE_AFTER_RESTART = Rule(
     "RFC 5321", "4.2.5", MUST, "what a host has taken is its own: a restart does not send it again"
 )

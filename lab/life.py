@@ -99,6 +99,8 @@ class Life:
             self._saw(ResolverGone(self._now(), gone))
         envelopes = self._placed.envelopes
         every = filter(None, (*envelopes, self._placed.meanwhile))
+        if self.scenario.kill is Kill.SUBMITTING:
+            await self._be_killed_at_the_door()
         await asyncio.gather(*(self._submit(one) for one in envelopes))
         self._submitted = self._now()
         await (self._follow() if self._queue_ids else self._settle())
@@ -135,7 +137,7 @@ class Life:
         if self.kills_over is not None:
             await self.kills_over.wait()
             await self._outlive()
-        elif self.scenario.kill is not Kill.NEVER:
+        elif self.scenario.kill in (Kill.WAITING, Kill.BUSY):
             await self._be_killed()
         elif self.scenario.outage is not None:
             await self._bear(self.scenario.outage)
@@ -160,6 +162,13 @@ class Life:
             await self._grow_old()
         elif is_tried_again(self.scenario.expect):
             await self._try_again()
+
+    async def _be_killed_at_the_door(self) -> None:
+        """Hand in half of each message, and wait until the agent is back without the rest."""
+        for envelope in self._placed.envelopes:
+            await self._subject.call(self._subject.target.begin, envelope)
+        self.at_barrier.set()
+        await self.was_killed.wait()
 
     async def _be_killed(self) -> None:
         """Wait until the agent is where it is to be killed, and until it is back."""

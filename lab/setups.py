@@ -63,6 +63,8 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "the target's queue cannot have a disk of its own"
     if scenario.disk is not Disk.ROOMY and not sealed:
         return "a disk of its own needs the sealed room"
+    if scenario.kill is Kill.SUBMITTING and Capability.TAKES_HALVES not in can:
+        return "the target cannot be left with half a message"
     if any(change.connector for change in scenario.changes) and Capability.REROUTES not in can:
         return "the target's routes cannot be changed while it runs"
     if scenario.intervals and Capability.SCHEDULE not in can:

@@ -276,6 +276,8 @@ class Kill(StrEnum):
     """When the first attempt has failed, and the mail waits in the queue."""
     BUSY = "busy"
     """In mid-session, when the host has just shown what is odd about it."""
+    SUBMITTING = "submitting"
+    """In the middle of a submission, with half of the content handed in; its client comes again."""
 
 
 class Disk(StrEnum):

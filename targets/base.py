@@ -62,6 +62,8 @@ class Capability(StrEnum):
     """Shows a certificate of its own to hosts that ask for one, another on each route."""
     SOURCE_PER_ROUTE = "source-per-route"
     """Connects from an address that is chosen per route, and from that one only."""
+    TAKES_HALVES = "takes-halves"
+    """Has a door at which a message can be left half handed in."""
     SCHEDULE = "schedule"
     """Says by which schedule it tries again, and keeps to it where `Timers.retry` is 0."""
     SPOOL_OF_ITS_OWN = "spool-of-its-own"
@@ -151,6 +153,12 @@ class Target(Protocol):
         Raises NotTaken if the agent refuses it, AgentDied if it does not answer.
         """
 
+    def begin(self, envelope: Envelope) -> None:
+        """Hand in the first half of a message, and no more until the agent is killed (TAKES_HALVES).
+
+        Raises NotTaken, AgentDied.
+        """
+
     def reports(self) -> Iterator[Report]:
         """Every statement about a recipient, as the agent makes it; ends when the agent does."""
 
@@ -192,6 +200,7 @@ CONTRACT = sorted(
 """What an adapter must have."""
 ONLY_WITH = {
     "pass_time": Capability.PASS_TIME,
+    "begin": Capability.TAKES_HALVES,
     "kill": Capability.RESTARTS,
     "start_again": Capability.RESTARTS,
     "reroute": Capability.REROUTES,
@@ -251,17 +260,34 @@ def submit_by_smtp(host: str, port: int, envelope: Envelope, timeout: float) -> 
     """
     client = smtplib.SMTP(host, port, local_hostname="submitter.test", timeout=timeout)
     try:
-        client.command_encoding = "utf-8"
-        client.ehlo_or_helo_if_needed()
-        _heed(client.mail(envelope.sender, _parameters(client, envelope)))
-        _name(client, envelope)
-        _heed(client.docmd("DATA"), 354)
+        _announce(client, envelope)
         client.send(on_the_wire(envelope.content))
         answer = client.getreply()
         _leave(client)
         return _heed(answer)
     finally:
         client.close()
+
+
+def begin_by_smtp(host: str, port: int, envelope: Envelope, timeout: float) -> smtplib.SMTP:
+    """Hand in the first half of a message's octets; the connection, to be closed by the caller.
+
+    Raises NotTaken, OSError.
+    """
+    client = smtplib.SMTP(host, port, local_hostname="submitter.test", timeout=timeout)
+    _announce(client, envelope)
+    octets = on_the_wire(envelope.content)
+    client.send(octets[: len(octets) // 2])
+    return client
+
+
+def _announce(client: smtplib.SMTP, envelope: Envelope) -> None:
+    """Say all that comes before the content."""
+    client.command_encoding = "utf-8"
+    client.ehlo_or_helo_if_needed()
+    _heed(client.mail(envelope.sender, _parameters(client, envelope)))
+    _name(client, envelope)
+    _heed(client.docmd("DATA"), 354)
 
 
 def _name(client: smtplib.SMTP, envelope: Envelope) -> None:

@@ -367,6 +367,14 @@ class WarnsAgainAfterRestart(Agent):
     parts = Parts(keeper=_forgetful_of_notices)
 
 
+class TakesHalves(Agent):
+    """Takes a message on before it has come to its end."""
+
+    def begin(self, sender: str, recipients: Sequence[str], content: bytes) -> None:
+        """Take what there is of it, to be tried when the rest is there, or in a while."""
+        self.submit(sender, recipients, content)
+
+
 # Fairness ------------------------------------------------------------------------------------
 
 
@@ -445,6 +453,7 @@ MUTANTS = (
     Mutant(KeepsRoutes, (changes_its_connector,), hours=True),
     Mutant(RestartResetsExpiry, ("restart.aged.expires",), hours=True),
     Mutant(WarnsAgainAfterRestart, ("restart.aged.*",), hours=True),
+    Mutant(TakesHalves, ("restart.submitting.*",), Law.INTACT, hours=True),
     Mutant(KeepsRoutes, ("remedy.*.connector-*",), hours=True),
     Mutant(Starves, ("queue.dead-host.*",), scope=("control.*", "queue.dead-host.*")),
     Mutant(TiresOfTrying, (waits_for_hours,), hours=True),

@@ -25,6 +25,7 @@ import re
 import select
 import shutil
 import signal
+import smtplib
 import socket
 import subprocess
 import threading
@@ -37,7 +38,7 @@ from model.report import Report
 from model.schedule import Schedule
 from model.timers import Timers
 from targets import faketime, processes
-from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
+from targets.base import Capability, Envelope, InQueue, Route, begin_by_smtp, submit_by_smtp
 from targets.exim.config import RUNS, SCHEDULE, render, seconds, tables
 from targets.exim.maillog import Maillog
 from targets.packages import find
@@ -78,6 +79,7 @@ _CAPABILITIES = frozenset(
         Capability.SOURCE_PER_ROUTE,
         Capability.SCHEDULE,
         Capability.SPOOL_OF_ITS_OWN,
+        Capability.TAKES_HALVES,
     }
 )
 
@@ -96,6 +98,7 @@ class Adapter:
         self._room: Room | None = None
         self._clock: faketime.Clock | None = None
         self._tried: set[str] = set()
+        self._begun: list[smtplib.SMTP] = []
         self._killed = False
         self._argv: list[str] = []
         self._pipe = -1
@@ -189,6 +192,13 @@ class Adapter:
         queued_as = _QUEUED_AS.search(reply)
         return queued_as[1] if queued_as else ""
 
+    def begin(self, envelope: Envelope) -> None:
+        """Hand in half a message at port 25, and keep the connection until the kill."""
+        try:
+            self._begun.append(begin_by_smtp(*DOOR, envelope, COMMAND_TIMEOUT))
+        except OSError as error:  # smtplib's errors are, too
+            raise AgentDied(f"Exim did not listen to the message: {error}") from error
+
     def reports(self) -> Iterator[Report]:
         """The log's statements, until the daemon ends."""
         return iter(self._reports.get, None)
@@ -256,6 +266,8 @@ class Adapter:
         assert self._listener is not None
         self._killed = True
         processes.kill(_is_ours)
+        while self._begun:
+            self._begun.pop().close()
         self._listener.join()
         for process in self._attempts:
             process.wait()

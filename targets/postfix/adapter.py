@@ -27,6 +27,7 @@ import re
 import select
 import shutil
 import signal
+import smtplib
 import socket
 import subprocess
 import threading
@@ -39,7 +40,7 @@ from model.report import Report
 from model.schedule import ByAge, Schedule
 from model.timers import Timers
 from targets import faketime, processes
-from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
+from targets.base import Capability, Envelope, InQueue, Route, begin_by_smtp, submit_by_smtp
 from targets.packages import find
 from targets.postfix.config import render, tables
 from targets.postfix.maillog import Maillog
@@ -81,6 +82,7 @@ _CAPABILITIES = frozenset(
         Capability.SOURCE_PER_ROUTE,
         Capability.SCHEDULE,
         Capability.SPOOL_OF_ITS_OWN,
+        Capability.TAKES_HALVES,
     }
 )
 
@@ -100,6 +102,7 @@ class Adapter:
         self._clock: faketime.Clock | None = None
         self._log = Maillog()
         self._tried: set[str] = set()
+        self._begun: list[smtplib.SMTP] = []
         self._killed = False
         self._master: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
@@ -185,6 +188,13 @@ class Adapter:
         queued_as = _QUEUED_AS.search(reply)
         return queued_as[1] if queued_as else ""
 
+    def begin(self, envelope: Envelope) -> None:
+        """Hand in half a message at port 25, and keep the connection until the kill."""
+        try:
+            self._begun.append(begin_by_smtp(*DOOR, envelope, COMMAND_TIMEOUT))
+        except OSError as error:  # smtplib's errors are, too
+            raise AgentDied(f"Postfix did not listen to the message: {error}") from error
+
     def reports(self) -> Iterator[Report]:
         """The log's statements, until Postfix ends."""
         return iter(self._reports.get, None)
@@ -246,6 +256,8 @@ class Adapter:
         assert self._watcher is not None
         self._killed = True
         processes.kill(_is_ours)
+        while self._begun:
+            self._begun.pop().close()
         self._watcher.join()
         self._reader.join()
 

@@ -109,6 +109,16 @@ class Adapter:
         )
         return str(answer)
 
+    def begin(self, envelope: Envelope) -> None:
+        """Hand in the first half of a message, of which the rest never comes."""
+        half = envelope.content[: len(envelope.content) // 2]
+        self._ask(
+            "begin",
+            sender=envelope.sender,
+            recipients=envelope.recipients,
+            content=base64.b64encode(half).decode("ascii"),
+        )
+
     def reports(self) -> Iterator[Report]:
         """Every report, until the agent ends."""
         while (report := self._reports.get()) is not None:

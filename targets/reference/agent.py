@@ -95,6 +95,9 @@ class Agent:
             raise NotTaken(self.policy.no_room()) from error
         return queue_id
 
+    def begin(self, sender: str, recipients: Sequence[str], content: bytes) -> None:
+        """Hear the beginning of a message: until its end comes it is its client's."""
+
     def take(self, message: Message) -> None:
         """Put a message that has been handed in into the queue."""
         self.queue.add(message, self.lifetime)

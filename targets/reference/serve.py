@@ -64,6 +64,9 @@ class Door:
                 content = base64.b64decode(request["content"])
                 wishes = asked(**{key: request[key] for key in WISHES if key in request})
                 return agent.submit(request["sender"], request["recipients"], content, wishes)
+            case "begin":
+                content = base64.b64decode(request["content"])
+                return agent.begin(request["sender"], request["recipients"], content)
             case "retry":
                 return agent.retry(*request["queue_ids"])
             case "advance":
