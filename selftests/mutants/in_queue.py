@@ -454,7 +454,6 @@ MUTANTS = (
     Mutant(RestartResetsExpiry, ("restart.aged.expires",), hours=True),
     Mutant(WarnsAgainAfterRestart, ("restart.aged.*",), hours=True),
     Mutant(TakesHalves, ("restart.submitting.*",), Law.INTACT, hours=True),
-    Mutant(KeepsRoutes, ("remedy.*.connector-*",), hours=True),
     Mutant(Starves, ("queue.dead-host.*",), scope=("control.*", "queue.dead-host.*")),
     Mutant(TiresOfTrying, (waits_for_hours,), hours=True),
 )
