@@ -17,7 +17,7 @@ nobody's business; or as a word for a code that only the scenario knows:
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from model.failure import Cause
@@ -126,6 +126,11 @@ def fit(report: Report, wanted: str) -> Fit:
         return Fit.WRONG
     subject = enhanced.split(".")[1] if enhanced else "0"
     return Fit.WEAK if report.enhanced in ("", f"{kind}.0.0", f"{kind}.{subject}.0") else Fit.WRONG
+
+
+def without_words(tier: tuple[Code, ...]) -> tuple[Code, ...]:
+    """The codes of a tier, where they are looked for in a field that has nothing else."""
+    return tuple(replace(code, words="") for code in tier)
 
 
 def codes_of(tier: tuple[Code, ...], peer: str, attempt: Report | None = None) -> str:

@@ -16,7 +16,7 @@ from math import inf
 
 from model.attempts import amiss, too_hasty
 from model.course import out_of_course
-from model.dialect import Code, Dialect, Fit, best_fit, codes_of, resolve
+from model.dialect import Code, Dialect, Fit, best_fit, codes_of, resolve, without_words
 from model.events import Asked, Connected, Declined, Knocked, Reported
 from model.expect import (
     AnyOf,
@@ -174,11 +174,11 @@ def _follow(trace: Trace, dialect: Dialect, recipient: str, way: One, hears: boo
 
 
 def _mistold(trace: Trace, dialect: Dialect, recipient: str, way: One) -> list[Mismatch]:
-    """What is wrong if a notice has a Status that none of the way's failures has.
+    """What is wrong if a notice has a Status that none of the way's failures has; it has no words.
 
     The NDR at the end of a lifetime has a tier of its own, and is looked at there.
     """
-    tiers = [(_tier(dialect, fails), fails.peer) for fails in failures(way)]
+    tiers = [(without_words(_tier(dialect, f)), f.peer) for f in failures(way)]
     looked_at = {"delayed": State.DEFERRED}
     if not isinstance(way, Expires):
         looked_at["failed"] = State.RETURNED
