@@ -21,6 +21,7 @@ from catalogue import (
     restart,
     robustness,
     session,
+    spool,
     tls,
 )
 from catalogue.truth import flaws, unused
@@ -43,6 +44,7 @@ CHAPTERS: dict[str, tuple[Scenario, ...]] = {
     "queue": queue.SCENARIOS,
     "notices": notices.SCENARIOS,
     "restart": restart.SCENARIOS,
+    "spool": spool.SCENARIOS,
     "remedy": remedy.SCENARIOS,
 }
 """Every scenario by chapter, in the order of the report."""

@@ -15,6 +15,7 @@ from catalogue.rules import (
     NULL_SENDER,
     ONE_QUEUE_EACH,
     PERMANENT,
+    PROFILE,
     REPAIRED_IN_TIME,
     STRATEGY,
 )
@@ -318,6 +319,24 @@ SCENARIOS = around(
             mail=Mail(messages=12),
             course=(Mark(3.5 * HOUR, change=Change(hosts=(Host(),)), tries=True),),
             expect=Arrives(),
+        ),
+        Scenario(
+            id="queue.profile.mailbox",
+            title="A mailbox stays full: each attempt comes when the agent's own schedule says so",
+            rule=PROFILE,
+            hosts=(_answers(Stage.RCPT, FULL),),
+            intervals=11,
+            expect=Expires(Fails(TRANSIENT, FULL)),
+            told=("delayed", "failed"),
+        ),
+        Scenario(
+            id="queue.profile.host",
+            title="A host stays away: each attempt comes when the agent's own schedule says so",
+            rule=PROFILE,
+            hosts=(AWAY,),
+            intervals=11,
+            expect=Expires(REFUSED),
+            told=("delayed", "failed"),
         ),
         *(
             Scenario(

@@ -1,11 +1,13 @@
 """The agent is killed and started again: what it had taken on is neither lost nor doubled."""
 
 from catalogue.control import around
-from catalogue.rules import NOT_LOST, NOT_TWICE_AFTER_RESTART
-from catalogue.six import WORLDS
+from catalogue.queue import AWAY, LATE
+from catalogue.rules import DELAY_ONCE, GIVES_UP_ONCE, HALF, NOT_LOST, NOT_TWICE_AFTER_RESTART
+from catalogue.six import REFUSED, WORLDS
 from model.behaviours import KeepThenStall, Reply, StallAt
-from model.expect import Arrives
-from model.scenario import Host, Kill, Mail, Scenario
+from model.expect import Arrives, Expires, Fails, Recovers
+from model.failure import Cause, Failure
+from model.scenario import HOUR, Change, Host, Kill, Mail, Mark, Scenario
 from model.smtp import Stage
 
 SCENARIOS = around(
@@ -52,6 +54,38 @@ SCENARIOS = around(
             expect=Arrives(),
             kill=Kill.WAITING,
         ),
+        Scenario(
+            id="restart.aged.expires",
+            title="Killed when mail has waited for ten hours: it is not younger after that",
+            rule=GIVES_UP_ONCE,
+            hosts=(AWAY,),
+            course=(Mark(10 * HOUR, kill=True),),
+            expect=Expires(REFUSED),
+            told=("delayed", "failed"),
+        ),
+        Scenario(
+            id="restart.aged.saved",
+            title="Killed after ten hours, and mended minutes before the end: delivered, once",
+            rule=NOT_LOST,
+            hosts=(AWAY,),
+            course=(Mark(10 * HOUR, kill=True), Mark(LATE, change=Change(hosts=(Host(),)))),
+            expect=Recovers(REFUSED),
+            told=("delayed",),
+        ),
+        Scenario(
+            id="restart.aged.before-the-notice",
+            title="Killed before the notice of delay, and again after: it comes, and comes once",
+            rule=DELAY_ONCE,
+            hosts=(Host(behaviours=(Reply(Stage.RCPT, "450 4.2.1 Later"),)),),
+            course=(
+                Mark(3.5 * HOUR, kill=True),
+                Mark(5 * HOUR),
+                Mark(10 * HOUR, kill=True),
+                Mark(30 * HOUR, change=Change(hosts=(Host(),))),
+            ),
+            expect=Recovers(Fails(Cause(Failure.PEER_REPLY, "transient"), "450 4.2.1 Later")),
+            told=("delayed",),
+        ),
         *(
             Scenario(
                 id=f"restart.busy.{stage}",
@@ -70,6 +104,16 @@ SCENARIOS = around(
                 Stage.DATA,
                 Stage.DOT,
             )
+        ),
+        *(
+            Scenario(
+                id=f"restart.submitting.{name}",
+                title=f"Killed with half of a {name} message handed in: its client comes again",
+                rule=HALF,
+                mail=Mail(octets=octets),
+                kill=Kill.SUBMITTING,
+            )
+            for name, octets in (("small", 2_000), ("large", 400_000))
         ),
         Scenario(
             id="restart.busy.body",

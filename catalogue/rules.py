@@ -663,6 +663,12 @@ NOT_AT_ONCE = Rule(
 STRATEGY = Rule(
     "RFC 5321", "4.5.4.1", MUST, "retries go on, every few hours, until mail is sent or given up"
 )
+PROFILE = Rule(
+    "RFC 5321",
+    "4.5.4.1",
+    POLICY,
+    "the schedule of retries is the agent's; it is the one that its own documents state",
+)
 ONE_QUEUE_EACH = Rule(
     "RFC 5321",
     "4.5.4.1",
@@ -704,8 +710,28 @@ NO_NDR_FOR_NDR = Rule(
 NOT_LOST = Rule(
     "RFC 5321", "6.1", MUST, "mail that was taken is not lost because the host crashes afterwards"
 )
+HALF = Rule(
+    "RFC 5321",
+    "4.1.1.4",
+    MUST,
+    "mail is taken when its end has been received, whole, and not before",
+)
 NOT_TWICE_AFTER_RESTART = Rule(
     "RFC 5321", "4.2.5", MUST, "what a host has taken is its own: a restart does not send it again"
+)
+
+# spool
+NOT_LOST_FOR_SHORTAGE = Rule(
+    "RFC 5321",
+    "6.1",
+    MUST,
+    "mail that was taken is not lost to a shortage that could be foreseen, such as a full disk",
+)
+NO_ROOM = Rule(
+    "RFC 5321",
+    "4.3.2",
+    MUST,
+    "who has no room for mail does not take it, and says 452, so that its client comes again",
 )
 
 # remedy

@@ -15,10 +15,21 @@ import model.dns
 import model.middlebox
 from model.behaviours import InTls
 from model.dns import Fault
-from model.expect import AnyOf, Delivers, Each, Expectation, One, Recovers, Refuses, failures, ways
+from model.expect import (
+    AnyOf,
+    Delivers,
+    Each,
+    Expectation,
+    One,
+    PutOff,
+    Recovers,
+    Refuses,
+    failures,
+    ways,
+)
 from model.failure import REASONS
 from model.middlebox import name_of
-from model.scenario import Family, Host, Kill, Mail, Reach, Scenario, Source
+from model.scenario import Disk, Family, Host, Kill, Mail, Reach, Scenario, Source
 from model.smtp import ALWAYS, Behaviour, Moment, Say, Stage
 from model.socks import Socks
 from model.tls import Flaw, Handshake, OwnCertificate, must_refuse
@@ -87,7 +98,7 @@ def destinations(way: One) -> tuple[str, ...]:
     match way:
         case Delivers():
             return way.hosts
-        case Recovers():
+        case Recovers() | PutOff():
             return (way.to,)
     return ()
 
@@ -99,6 +110,7 @@ def _untold(scenario: Scenario) -> Iterator[str]:
         spoken = [name for name, _ in expect.fates]
         last = scenario.mail.last
         names = [name for names in scenario.mail.envelopes for name in names if name != last]
+        names += filter(None, [scenario.mail.meanwhile])
         if sorted(spoken) != sorted([*names, *filter(None, [last.partition("@")[0]])]):
             yield "it does not say how each recipient fares"
     for one in _choices(expect):
@@ -219,6 +231,10 @@ def _untimely(scenario: Scenario) -> Iterator[str]:
         yield "its agent is killed, and time is let pass: these are different labs"
     if scenario.outage and (scenario.is_timed or scenario.kill is not Kill.NEVER):
         yield "its name server goes away, and time or the agent, too: these are different labs"
+    if scenario.disk is not Disk.ROOMY and (scenario.is_timed or scenario.kill is not Kill.NEVER):
+        yield "its agent's disk is filled up in a lab where nothing else happens to the agent"
+    if bool(scenario.mail.meanwhile) and scenario.disk is Disk.ROOMY:
+        yield "it hands mail in while there is no room, and there always is"
 
 
 def _acts_at(host: Host, stage: Stage) -> bool:

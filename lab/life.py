@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 States: launched -> answered (the first report about each recipient) -> [one of: tried again, in a
 world that may have changed; grown old, mark by mark, with everybody else (`lab/timeline.py`);
-killed and started again; through with the attempts that the name server is gone for (`lab/outage.py`)] -> settled (quiet, books balanced) -> over. If the agent takes no message,
+killed and started again; through with the attempts that the name server is gone for (`lab/outage.py`); left without room on its disk for a while] -> settled (quiet, books balanced) -> over. If the agent takes no message,
 there is only the settling. A step that does not
 come in the pace's patience is not an error here: the trace then shows that it never came.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from fakes.sink import HOME
 from lab.journal import Word
-from lab.pace import AFTER, BEFORE, Pace
+from lab.pace import AFTER, BEFORE, RETRY, Pace
 from lab.plan import Placed
 from lab.subject import Subject
 from lab.world import World
@@ -26,7 +26,9 @@ from model.events import (
     Declined,
     Did,
     Elapsed,
+    Emptied,
     Event,
+    Filled,
     Killed,
     Queued,
     Reported,
@@ -39,7 +41,8 @@ from model.events import (
 from model.expect import Turns, is_tried_again, ways
 from model.ndr import read_notices
 from model.report import State
-from model.scenario import Change, Home, Kill, Mark
+from model.scenario import Change, Disk, Home, Kill, Mark
+from model.schedule import marks as schedule_marks
 from model.trace import Clock, Trace
 from model.waits import in_silence
 from targets.base import Capability, Envelope, NotTaken, Route
@@ -49,7 +52,7 @@ Wanted = Callable[[Words], bool]
 ATTEMPTS = 4
 """How often a recovery is tried before it counts as not coming."""
 REPAIRS = 20
-"""How often mail that has outlived the agent is tried before it counts as stuck."""
+"""How often mail that has outlived the agent, or a full disk, is tried before it counts as stuck."""
 AT_ONCE = 8
 """Messages of one scenario that are handed in at the same time: it is not alone."""
 OVER = (State.RETURNED, State.EXPIRED)
@@ -74,12 +77,15 @@ class Life:
         self.time_is_up = asyncio.Event()
         self.was_killed = asyncio.Event()
         self._resolver_is_back = asyncio.Event()
+        self.has_no_room = asyncio.Event()
+        self.did_without_room = asyncio.Event()
+        self.has_room = asyncio.Event()
         self.kills_over: asyncio.Event | None = None
         self.over = asyncio.Event()
         self._world, self._subject, self._placed = world, subject, placed
         self._pace = pace.for_mail(placed.scenario.mail)
         self._journal, self._label = world.journal, placed.scenario.label
-        self._recipients = frozenset(map(_name, placed.placement.recipients))
+        self._recipients = frozenset(_name(r) for e in placed.envelopes for r in e.recipients)
         self._door = asyncio.Semaphore(AT_ONCE)
         self._submitted = 0.0
         self._before: Words = ()
@@ -92,19 +98,23 @@ class Life:
         if (gone := self._world.dns.gone) is not None:
             self._saw(ResolverGone(self._now(), gone))
         envelopes = self._placed.envelopes
+        every = filter(None, (*envelopes, self._placed.meanwhile))
+        if self.scenario.kill is Kill.SUBMITTING:
+            await self._be_killed_at_the_door()
         await asyncio.gather(*(self._submit(one) for one in envelopes))
         self._submitted = self._now()
         await (self._follow() if self._queue_ids else self._settle())
         return Trace(
             scenario=self.id,
             placement=self._placed.placement,
-            sent={r: e.content for e in envelopes for r in e.recipients},
+            sent={r: e.content for e in every for r in e.recipients},
             lifetime=self.lifetime,
             sealed=self._world.room.sealed,
             events=self._journal.settle(self._label),
             own=self._pace.timers.own,
             delay=self._pace.timers.delay,
             clock=self._clock,
+            schedule=self._subject.target.schedule if self.scenario.intervals else None,
         )
 
     async def _submit(self, envelope: Envelope) -> None:
@@ -119,6 +129,7 @@ class Life:
             self._recipients -= set(map(_name, envelope.recipients))
             return
         self._queue_ids.append(queue_id)
+        self._recipients |= set(map(_name, envelope.recipients))
         self._saw(Submitted(self._now(), queue_id))
 
     async def _follow(self) -> None:
@@ -126,10 +137,12 @@ class Life:
         if self.kills_over is not None:
             await self.kills_over.wait()
             await self._outlive()
-        elif self.scenario.kill is not Kill.NEVER:
+        elif self.scenario.kill in (Kill.WAITING, Kill.BUSY):
             await self._be_killed()
         elif self.scenario.outage is not None:
             await self._bear(self.scenario.outage)
+        elif self.scenario.disk is not Disk.ROOMY:
+            await self._do_without_room()
         else:
             await self._see_first_attempts()
             await self._go_on()
@@ -149,6 +162,13 @@ class Life:
             await self._grow_old()
         elif is_tried_again(self.scenario.expect):
             await self._try_again()
+
+    async def _be_killed_at_the_door(self) -> None:
+        """Hand in half of each message, and wait until the agent is back without the rest."""
+        for envelope in self._placed.envelopes:
+            await self._subject.call(self._subject.target.begin, envelope)
+        self.at_barrier.set()
+        await self.was_killed.wait()
 
     async def _be_killed(self) -> None:
         """Wait until the agent is where it is to be killed, and until it is back."""
@@ -176,16 +196,74 @@ class Life:
             self._saw(ResolverBack(self._now()))
         self._resolver_is_back.set()
 
+    async def _do_without_room(self) -> None:
+        """Be tried, and hand a message in, while the disk is full; both once more when it is not."""
+        await self._until(self._answered)
+        self.at_barrier.set()
+        await self.has_no_room.wait()
+        if self.scenario.change is not None:
+            await self._change(self.scenario.change)
+        meanwhile = self._placed.meanwhile
+        if meanwhile is not None:
+            await self._submit(meanwhile)
+        if not self._settled_for_all(self._words()):
+            await self._order_in_vain()
+        self.did_without_room.set()
+        await self.has_room.wait()
+        if meanwhile is not None and not set(map(_name, meanwhile.recipients)) <= self._recipients:
+            await self._submit(meanwhile)
+            await self._until(self._answered)
+        await self._be_rid_of()
+
+    async def _be_rid_of(self) -> None:
+        """Have the agent try until its queue has none of the messages.
+
+        It may hold one for whose recipients all is done but the notice to the sender.
+        """
+        for _ in range(REPAIRS):
+            await self.stay_quiet()
+            if not set(self._queue_ids) & set((await self._subject.held()).by_id):
+                return
+            await self._order_in_vain()
+
+    def lose_room(self) -> None:
+        """Note that the agent's disk is full."""
+        self._saw(Filled(self._now()))
+        self.has_no_room.set()
+
+    def regain_room(self) -> None:
+        """Note that there is room on it again."""
+        self._saw(Emptied(self._now()))
+        self.has_room.set()
+
     # What the timeline does with it --------------------------------------------------------
 
     @property
     def ages(self) -> list[float]:
         """When, in seconds of age, something happens to it, or must or must not; in order."""
+        if self.scenario.intervals:
+            return [*self._profile, self.lifetime - BEFORE, self.lifetime + AFTER]
         marks = (mark.age for mark in self.scenario.course)
         return sorted({*marks, self.lifetime - BEFORE, self.lifetime + AFTER})
 
+    @property
+    def _profile(self) -> tuple[float, ...]:
+        """Just before and just after each attempt that is held against the agent's own schedule."""
+        return schedule_marks(self._subject.target.schedule, self.scenario.intervals)
+
+    def _is_due(self, age: float, passed: float) -> bool:
+        """Whether an attempt is due at an age, `passed` seconds after the last mark."""
+        if age in (profile := self._profile if self.scenario.intervals else ()):
+            return bool(profile.index(age) % 2)
+        return passed >= RETRY
+
     def _mark(self, age: float) -> Mark | None:
         return next((mark for mark in self.scenario.course if mark.age == age), None)
+
+    def dies_at(self, age: float) -> bool:
+        """Whether the agent is to be killed at the end of this age."""
+        mark = self._mark(age)
+        return mark is not None and mark.kill
 
     async def prepare(self, age: float) -> Route | None:
         """Make of the world what it becomes at this age; the new route, if there is one."""
@@ -198,11 +276,14 @@ class Life:
         self._before = self._words()
         self._saw(Elapsed(now, passed + now - self._submitted))
 
-    async def reach(self, age: float, due: bool) -> None:
-        """See the agent do what it does at this age; if an attempt is `due`, wait for its end."""
+    async def reach(self, age: float, passed: float) -> None:
+        """See the agent do what it does at this age; if an attempt is due, wait for its end.
+
+        `passed` are the seconds since the last mark.
+        """
         mark = self._mark(age)
         await self.stay_quiet()
-        if due:
+        if self._is_due(age, passed):
             await self._see_attempts()
             await self.stay_quiet()  # what was said of an attempt may be said before its end
         await self._hear_of_the_end()
@@ -357,6 +438,13 @@ class Life:
         self._saw(Retried(self._now()))
         tried = await self._until(lambda now: self._moved_on(now, before))
         return tried or bool(await self._waiting())
+
+    async def _order_in_vain(self) -> None:
+        """Tell the agent to try again, whether or not it can say what comes of it."""
+        before = self._words()
+        await self._retry()
+        self._saw(Retried(self._now()))
+        await self._while_busy(lambda now: self._moved_on(now, before), self._pace.silence)
 
     async def _retry(self) -> None:
         """Have every message tried that still waits."""

@@ -49,6 +49,13 @@ class Placed:
             for names in self.scenario.mail.envelopes
         )
 
+    @property
+    def meanwhile(self) -> Envelope | None:
+        """The message that is handed in while the agent's disk has no room."""
+        if not self.scenario.mail.meanwhile:
+            return None
+        return _envelope(self.scenario, self.placement, self.placement.recipients[-1:])
+
     def route_by(self, connector: Connector) -> Route:
         """The route that mail takes by another connector; its lifetime stays."""
         lifetime = self.route.lifetime
@@ -112,7 +119,8 @@ def _place(
             f"{name}.{domain}" if name == scenario.mail.last else name + at
             for each in scenario.mail.envelopes
             for name in each
-        ),
+        )
+        + tuple(name + at for name in filter(None, [scenario.mail.meanwhile])),
         hosts=hosts,
         port=room.smtp_port,
         sources=own,
@@ -167,7 +175,8 @@ def _message(scenario: Scenario, placement: Placement, recipient: str) -> bytes:
     if scenario.mail.whole is not None:
         return _filled(scenario.mail.whole, placement)
     serial = recipient.partition("@")[0].rpartition("-")[2]
-    number = f".{serial}" if scenario.mail.messages > 1 or scenario.mail.last else ""
+    mail = scenario.mail
+    number = f".{serial}" if mail.messages > 1 or mail.last or mail.meanwhile else ""
     head = [
         f"From: Sender <{scenario.mail.sender}@{placement.home}>",
         f"To: <{recipient}>",

@@ -145,7 +145,7 @@ def seal(work: Path, ca_pem: bytes, timers: Timers, crl_pem: bytes = b"") -> "Se
     for folder in _EMPTIED:
         _empty(Path(folder))
     work.mkdir(parents=True, exist_ok=True)
-    _mount("tmpfs", work, "tmpfs", options="mode=755")
+    mount("tmpfs", work, "tmpfs", options="mode=755")
     _own_etc(work / ".etc", timers)
     _own_dev(work / ".dev")
     ca_file = work / "ca.pem"
@@ -211,7 +211,7 @@ class SealedRoom:
         if parts:
             layers.insert(0, merged)
         lower = ":".join(_escaped(layer) for layer in layers if layer.is_dir())
-        _mount("overlay", Path("/usr"), "overlay", options=f"lowerdir={lower}")
+        mount("overlay", Path("/usr"), "overlay", options=f"lowerdir={lower}")
 
 
 def end_all(spawned: Iterable[subprocess.Popen[bytes]]) -> None:
@@ -232,7 +232,7 @@ def _ip(*words: str) -> None:
         raise OSError(f"`ip {' '.join(words)}`: {done.stderr.decode(errors='replace').strip()}")
 
 
-def _mount(source: str, target: Path, kind: str, flags: int = 0, options: str = "") -> None:
+def mount(source: str, target: Path, kind: str, flags: int = 0, options: str = "") -> None:
     """mount(2); the mounts of this namespace are private, so nobody else sees it."""
     words = (source, os.fspath(target), kind)
     octets = [os.fsencode(word) for word in words]
@@ -249,10 +249,10 @@ def _empty(folder: Path) -> None:
     if not folder.is_dir() or folder.is_symlink():
         return
     kept = {path: os.open(path, os.O_PATH) for path in _needed() if folder in path.parents}
-    _mount("tmpfs", folder, "tmpfs", options="mode=755")
+    mount("tmpfs", folder, "tmpfs", options="mode=755")
     for path, descriptor in kept.items():
         path.mkdir(parents=True, exist_ok=True)
-        _mount(f"/proc/self/fd/{descriptor}", path, "", flags=_BIND | _REC)
+        mount(f"/proc/self/fd/{descriptor}", path, "", flags=_BIND | _REC)
         os.close(descriptor)
 
 
@@ -279,7 +279,7 @@ def _own_etc(copy: Path, timers: Timers) -> None:
     for name, text in texts.items():
         (copy / name).unlink(missing_ok=True)  # may be a link to what is not in the room
         (copy / name).write_text(text)
-    _mount(os.fspath(copy), Path("/etc"), "", flags=_BIND)
+    mount(os.fspath(copy), Path("/etc"), "", flags=_BIND)
 
 
 def _own_dev(new: Path) -> None:
@@ -291,12 +291,12 @@ def _own_dev(new: Path) -> None:
     new.mkdir()
     for name in _DEVICES:
         (new / name).touch()
-        _mount(f"/dev/{name}", new / name, "", flags=_BIND)
+        mount(f"/dev/{name}", new / name, "", flags=_BIND)
     (new / "shm").mkdir()
     (new / "shm").chmod(0o1777)
     for name, number in {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}.items():
         (new / name).symlink_to(f"/proc/self/fd{number}")
-    _mount(os.fspath(new), Path("/dev"), "", flags=_BIND | _REC)
+    mount(os.fspath(new), Path("/dev"), "", flags=_BIND | _REC)
 
 
 def _copy(source: Path, target: Path) -> None:

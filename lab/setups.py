@@ -2,8 +2,9 @@
 
 Most scenarios are over after an attempt or two, and share a lab. Those that are about hours of
 waiting have labs of their own, because time passes for everybody there: one for each lifetime that
-an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more,
-those with large messages another, and those in which the only name server is gone one for each way in which it is.
+an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more; so do
+those in which its disk is filled up, those with large messages, and those that hold it against its own schedule of attempts;
+those in which the only name server is gone have one for each way in which it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from lab.pace import DELAY, RETRY, Pace, scaled
 from lab.sealed import why_no_ipv6
 from model.behaviours import HalfReply, KeepThenStall, Late, Quota, StallAt
 from model.dns import Delay, Gone, Silence
-from model.scenario import HOUR, Family, Kill, Reach, Scenario, Source
+from model.scenario import HOUR, Disk, Family, Kill, Reach, Scenario, Source
 from model.socks import Socks
 from model.tls import REVOCATION, OwnCertificate, Tls
 from model.trace import Clock
@@ -63,11 +64,19 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return why_no_ipv6() if sealed else "IPv6 needs the sealed room"
     if scenario.mail.wishes != Wishes() and Capability.TAKES_WISHES not in can:
         return "the target takes no wishes for notices (RFC 3461)"
-    if scenario.kill is not Kill.NEVER and Capability.RESTARTS not in can:
+    if scenario.is_killed and Capability.RESTARTS not in can:
         return "the target cannot be killed and started again"
+    if scenario.disk is not Disk.ROOMY and Capability.SPOOL_OF_ITS_OWN not in can:
+        return "the target's queue cannot have a disk of its own"
+    if scenario.disk is not Disk.ROOMY and not sealed:
+        return "a disk of its own needs the sealed room"
+    if scenario.kill is Kill.SUBMITTING and Capability.TAKES_HALVES not in can:
+        return "the target cannot be left with half a message"
     if any(change.connector for change in scenario.changes) and Capability.REROUTES not in can:
         return "the target's routes cannot be changed while it runs"
-    if scenario.course and Capability.PASS_TIME not in can:
+    if scenario.intervals and Capability.SCHEDULE not in can:
+        return "the target does not say by which schedule it tries again"
+    if (scenario.course or scenario.intervals) and Capability.PASS_TIME not in can:
         return "the target's clock cannot be moved"
     changed = [host for change in scenario.changes for host in change.hosts]
     if not sealed and any(scenario.host(one.name).reach in NO_WAY for one in changed):
@@ -129,8 +138,14 @@ class Kind(StrEnum):
     """Attempts only: nobody waits for hours."""
     TIMED = "timed"
     """Hours pass, or a shortened lifetime does."""
+    SCHEDULED = "scheduled"
+    """Hours pass, and the agent keeps to its own schedule."""
+    AGED = "aged"
+    """Hours pass, and on the way the agent is killed, and started again."""
     KILLED = "killed"
     """The agent is killed, and started again."""
+    CROWDED = "crowded"
+    """The disk that the agent's queue is on is filled up."""
     RESOLVER_CLOSED = "resolver-closed"
     RESOLVER_SILENT = "resolver-silent"
     """The only name server goes away, in this way, and comes back."""
@@ -158,26 +173,38 @@ class _Plan:
             return OUTAGES[scenario.outage.gone], self.lifetime
         if scenario.mail.is_large:
             return Kind.LARGE, self.lifetime
+        if scenario.disk is not Disk.ROOMY:
+            return Kind.CROWDED, self.lifetime
         own = scenario.own_lifetime
         if not scenario.is_timed:
             return Kind.PLAIN, self.lifetime
+        if scenario.intervals:
+            return Kind.SCHEDULED, own or self.lifetime
+        if scenario.is_killed:
+            return Kind.AGED, own or self.lifetime
         if self.moves:
             return Kind.TIMED, own or self.lifetime
         return Kind.TIMED, scaled(own, self.pace) if own else self.pace.short_life
 
     def configured(self, order: Order, kind: Kind, life: float) -> Order:
         """An order with the settings of its lab."""
-        timed = kind is Kind.TIMED
+        timed = kind in (Kind.TIMED, Kind.SCHEDULED, Kind.AGED)
         clock = Clock.RUNS if not timed else Clock.MOVED if self.moves else Clock.SHORTENED
         short = clock is Clock.SHORTENED
         return replace(
             order,
             lifetime=life,
             lifetimes={s.id: life for s in order.everything},
-            retry=life / ATTEMPTS_IN_A_SHORT_LIFE if short else RETRY,
+            retry=self._retry(kind, life, short),
             delay=life * DELAY / (48 * HOUR) if short else DELAY,
             clock=clock,
+            crowded=kind is Kind.CROWDED,
         )
+
+    def _retry(self, kind: Kind, life: float, short: bool) -> float:
+        if kind is Kind.SCHEDULED:
+            return 0.0
+        return life / ATTEMPTS_IN_A_SHORT_LIFE if short else RETRY
 
 
 MANY = 10

@@ -5,7 +5,7 @@ Theory of operation
 Scenarios that are about time hold at a barrier once their first attempt is over; when all of them
 do, and all others have ended, time is let pass from mark to mark: the ages at which something
 happens to one of them (`Life.ages`). At each mark the age is noted, the worlds change that must, then
-routes, then the agent's clock is moved, and then everybody sees what the agent does. Who
+routes, then the agent's clock is moved, and then everybody sees what the agent does. Last it may be killed, and started again. Who
 has reached the last of its own marks goes on by itself.
 
 What holds always: the clock is moved by nobody else, and never back; nothing is under way, as far
@@ -16,7 +16,6 @@ import asyncio
 from collections.abc import Sequence
 
 from lab.life import Life
-from lab.pace import RETRY
 from lab.subject import Subject
 from targets.base import Capability
 
@@ -50,10 +49,20 @@ class Timeline:
         routes = [await life.prepare(age) for life in alive]
         await self._subject.reroute([route for route in routes if route])
         await self._subject.call(self._subject.target.pass_time, age - passed)
-        due = age - passed >= RETRY
-        await asyncio.gather(*(life.reach(age, due) for life in alive))
+        await asyncio.gather(*(life.reach(age, age - passed) for life in alive))
+        if any(life.dies_at(age) for life in alive):
+            await self._kill(alive)
         ended = [life for life in alive if age >= life.ages[-1]]
         for life in ended:
             life.time_is_up.set()
         for life in ended:
             await life.over.wait()
+
+    async def _kill(self, alive: Sequence[Life]) -> None:
+        """Kill the agent and start it again; everybody notes it."""
+
+        def gone() -> None:
+            for life in alive:
+                life.note_killed()
+
+        await self._subject.restart(gone)

@@ -25,10 +25,14 @@ from model.scenario import Mark, Scenario
 from model.trace import Trace
 from model.verdict import Mismatch
 
+NEAR = 15.0
+"""Seconds around the moment when an attempt is due, in which it may have come or not."""
+
 
 def out_of_course(scenario: Scenario, trace: Trace) -> list[Mismatch]:
     """What is wrong with how the agent spent the time, and with what it told on the way."""
     wrongs = [wrong for mark in scenario.course for wrong in _tries(mark, trace)]
+    wrongs += _off_schedule(scenario, trace)
     return [*wrongs, *_notices(scenario, trace), *_words(scenario, trace)]
 
 
@@ -58,6 +62,46 @@ def _tries(mark: Mark, trace: Trace) -> Iterator[Mismatch]:
     if tried is not mark.tries:
         what = f"attempt when the mail is {mark.age / 3600:.2f} h old"
         yield Mismatch(what, *(("one", "none") if mark.tries else ("none", "one")))
+
+
+def _off_schedule(scenario: Scenario, trace: Trace) -> Iterator[Mismatch]:
+    """The first attempt that comes too early by the agent's own schedule, or not when it is due.
+
+    RFC 5321 section 4.5.4.1 leaves the schedule to the agent; its own documents do not.
+    """
+    if not scenario.intervals or trace.schedule is None:
+        return
+    attempts, tried = 1, 0.0
+    pause = trace.schedule.pause(attempts, tried, 0.0)
+    for age, events in _stretches(trace):
+        if attempts > scenario.intervals:
+            return
+        at = next((age_at(trace, one.at) for one in events if _is_attempt(one, trace)), None)
+        due = tried + pause
+        if abs(age - due) > NEAR and (at is not None) is not (age > due):
+            what = f"attempt {attempts + 1}, due at {due / 60:.0f} min ({trace.schedule.source})"
+            seen = f"when it is {age / 60:.0f} min old"
+            wanted, found = ("one", "none") if age > due else ("none", "one")
+            yield Mismatch(what, f"{wanted} {seen}", found)
+            return
+        if at is not None:
+            attempts, tried = attempts + 1, at
+            pause = trace.schedule.pause(attempts, tried, pause)
+
+
+def _stretches(trace: Trace) -> Iterator[tuple[float, list[Event]]]:
+    """The age at each mark, and what happened between it and the next."""
+    here: list[Event] | None = None
+    age = 0.0
+    for event in trace.events:
+        if isinstance(event, Elapsed):
+            if here is not None:
+                yield age, here
+            age, here = event.age, []
+        elif here is not None:
+            here.append(event)
+    if here is not None:
+        yield age, here
 
 
 def _at(mark: Mark, trace: Trace) -> Iterator[Event]:

@@ -17,7 +17,7 @@ nobody's business; or as a word for a code that only the scenario knows:
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from model.failure import Cause
@@ -45,11 +45,19 @@ class Fit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One code, its provenance, and the document or observation behind it."""
+    """One code, its provenance, and the document or observation behind it.
+
+    `words` stand behind the code, in whatever case, wherever it is said; empty: no source has any.
+    """
 
     code: str
     provenance: Provenance
     source: str
+    words: str = ""
+
+    def is_said_in(self, text: str) -> bool:
+        """Whether a text has the words."""
+        return self.words.casefold() in text.casefold()
 
     def __str__(self) -> str:
         return f"{self.code} ({self.provenance}: {self.source})"
@@ -120,15 +128,32 @@ def fit(report: Report, wanted: str) -> Fit:
     return Fit.WEAK if report.enhanced in ("", f"{kind}.0.0", f"{kind}.{subject}.0") else Fit.WRONG
 
 
+def without_words(tier: tuple[Code, ...]) -> tuple[Code, ...]:
+    """The codes of a tier, where they are looked for in a field that has nothing else."""
+    return tuple(replace(code, words="") for code in tier)
+
+
+def codes_of(tier: tuple[Code, ...], peer: str, attempt: Report | None = None) -> str:
+    """What may be said: the codes of a tier with their words, in order."""
+    return ", else ".join(
+        f"{resolve(code.code, peer, attempt)} {code.words}".strip() for code in tier
+    )
+
+
 def _class_of(state: State) -> str:
     return {State.DELIVERED: "2", State.DEFERRED: "4", State.HELD: "4"}.get(state, "5")
 
 
 def best_fit(report: Report, tier: tuple[Code, ...], peer: str, attempt: Report | None) -> Fit:
-    """The best fit of a report to a tier: PRIMARY to its first code, ACCEPTED to another."""
+    """The best fit of a report to a tier: PRIMARY to its first code, ACCEPTED to another.
+
+    A code that is said exactly must have its words with it.
+    """
     found = Fit.WRONG
     for position, code in enumerate(tier):
         this = fit(report, resolve(code.code, peer, attempt))
+        if this is Fit.PRIMARY and not code.is_said_in(report.text):
+            this = Fit.WRONG
         if this is Fit.PRIMARY and position:
             this = Fit.ACCEPTED
         found = max(found, this)

@@ -213,6 +213,20 @@ class Killed:
 
 
 @dataclass(frozen=True, slots=True)
+class Filled:
+    """The disk that the agent's queue is on has no room any more, or too little."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """There is room on that disk again."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Elapsed:
     """Time was let pass: `seconds` of age the message has reached by the agent's clock."""
 
@@ -248,6 +262,8 @@ Event = (
     | Queued
     | Retried
     | Killed
+    | Filled
+    | Emptied
     | Elapsed
     | Strayed
 )
@@ -303,6 +319,10 @@ def describe(event: Event) -> str:
             return "told to try again"
         case Killed():
             return "the agent is killed, and started again"
+        case Filled():
+            return "the agent's disk is filled up"
+        case Emptied():
+            return "there is room on the agent's disk again"
         case Elapsed():
             return f"time passes: the message is {event.age / 3600:.2f} h old"
         case Strayed():

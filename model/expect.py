@@ -1,6 +1,6 @@
 """What a scenario expects of the agent: the ways for a message to fare, and how they combine.
 
-`Delivers`, `Fails`, `Recovers`, `Turns`, `Expires`, `Arrives` and `Refuses` each name one way. `AnyOf`
+`Delivers`, `Fails`, `Recovers`, `Turns`, `Expires`, `Arrives`, `Refuses` and `PutOff` each name one way. `AnyOf`
 accepts several where the documents leave it open, `Each` gives every recipient its own, and
 `Recorded` asks for nothing: the laws hold all the same, and what was observed is kept.
 """
@@ -122,7 +122,20 @@ class Recorded:
         return "recorded only"
 
 
-One = Delivers | Fails | Recovers | Turns | Expires | Arrives | Refuses | Recorded
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """The agent does not take the message for now (4yz), and does when its client comes again.
+
+    Then the message reaches this host, once.
+    """
+
+    to: str = "mx1"
+
+    def __str__(self) -> str:
+        return f"put off when it is submitted, later delivered to {self.to}"
+
+
+One = Delivers | Fails | Recovers | Turns | Expires | Arrives | Refuses | PutOff | Recorded
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -9,13 +9,14 @@ time-out of the agent's own that is too short fails what is only advised; what i
 as its code (pass, accepted, weak).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
 from model.attempts import amiss, too_hasty
 from model.course import out_of_course
-from model.dialect import Code, Dialect, Fit, best_fit, resolve
+from model.dialect import Code, Dialect, Fit, best_fit, codes_of, resolve, without_words
 from model.events import Asked, Connected, Declined, Knocked, Reported
 from model.expect import (
     AnyOf,
@@ -25,6 +26,7 @@ from model.expect import (
     Expires,
     Fails,
     One,
+    PutOff,
     Recorded,
     Recovers,
     Refuses,
@@ -41,6 +43,12 @@ from model.unmet import unmet_faults
 from model.verdict import Holds, Judgement, Mismatch, Verdict
 
 BY_FIT = {Fit.PRIMARY: Verdict.PASS, Fit.ACCEPTED: Verdict.ACCEPTED, Fit.WEAK: Verdict.WEAK}
+
+
+_CODES = re.compile(r"(4\d\d)\b(?![ -]+[25]\.\d)(?:[ -]+(4\.\d{1,3}\.\d{1,3}))?")
+"""A 4yz, and an enhanced code of the same class if there is one."""
+NO_ROOM = "452"
+"""The reply of an agent that has no room for a message now (RFC 5321 section 4.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,8 @@ def _codes_of(way: One, dialect: Dialect) -> list[str]:
             return ["250"]
         case Refuses():
             return ["refused"]
+        case PutOff():
+            return [NO_ROOM]
         case Recorded():
             return ["any"]
     return [
@@ -164,11 +174,11 @@ def _follow(trace: Trace, dialect: Dialect, recipient: str, way: One, hears: boo
 
 
 def _mistold(trace: Trace, dialect: Dialect, recipient: str, way: One) -> list[Mismatch]:
-    """What is wrong if a notice has a Status that none of the way's failures has.
+    """What is wrong if a notice has a Status that none of the way's failures has; it has no words.
 
     The NDR at the end of a lifetime has a tier of its own, and is looked at there.
     """
-    tiers = [(_tier(dialect, fails), fails.peer) for fails in failures(way)]
+    tiers = [(without_words(_tier(dialect, f)), f.peer) for f in failures(way)]
     looked_at = {"delayed": State.DEFERRED}
     if not isinstance(way, Expires):
         looked_at["failed"] = State.RETURNED
@@ -192,6 +202,8 @@ def _find(trace: Trace, dialect: Dialect, recipient: str, way: One, hears: bool)
     declined = refusal_of(trace, recipient)
     if isinstance(way, Refuses):
         return _refused(trace, recipient, declined)
+    if isinstance(way, PutOff):
+        return _put_off(trace, recipient, declined, way)
     if declined is not None and not isinstance(way, Recorded):
         wrong = Mismatch("fate of the message", str(way), f"not taken: {declined.reply}")
         return Finding(Fit.WRONG, "refused when submitted", (wrong,))
@@ -217,6 +229,23 @@ def _refused(trace: Trace, recipient: str, declined: Declined | None) -> Finding
         return Finding(Fit.PRIMARY, "refused when submitted")
     fate = _fate(trace, recipient, next(iter(reports_of(trace, recipient)), None))
     return Finding(Fit.WRONG, fate, (Mismatch("fate of the message", str(Refuses()), fate),))
+
+
+def _put_off(trace: Trace, recipient: str, declined: Declined | None, way: PutOff) -> Finding:
+    """A 4yz at the door, since the client then keeps the mail; and one copy in the end."""
+    if declined is None:
+        fate = _fate(trace, recipient, next(iter(reports_of(trace, recipient)), None))
+        fate = f"taken while there was no room, {fate}"
+        return Finding(Fit.WRONG, fate, (Mismatch("fate of the message", str(way), fate),))
+    codes = _CODES.match(declined.reply)
+    said = " ".join(filter(None, codes.groups())) if codes else declined.reply
+    wrongs = [] if codes else [Mismatch("reply at the agent's door", "4yz", declined.reply)]
+    hosts = [copy.host for copy in copies_of(trace, recipient) if copy.acknowledged]
+    fate = f"refused with {said}, then delivered to " + (", ".join(hosts) or "nobody")
+    if hosts != [way.to]:
+        wrongs.append(Mismatch("fate when its client comes again", f"delivered to {way.to}", fate))
+    usual = Fit.PRIMARY if said.startswith(NO_ROOM) else Fit.ACCEPTED
+    return Finding(Fit.WRONG if wrongs else usual, fate, tuple(wrongs))
 
 
 def _recorded(trace: Trace, recipient: str, declined: Declined | None) -> Finding:
@@ -250,7 +279,7 @@ def _failed(
 ) -> Finding:
     first = next((r for r in reports_of(trace, recipient) if r.state is not State.DELIVERED), None)
     fate = _fate(trace, recipient, first)
-    wanted = ", else ".join(resolve(code.code, peer, None) for code in tier)
+    wanted = codes_of(tier, peer)
     if first is None:
         return Finding(Fit.WRONG, fate, (Mismatch("report", wanted, fate),))
     found = best_fit(first, tier, peer, None)
@@ -296,7 +325,7 @@ def _turned(trace: Trace, dialect: Dialect, recipient: str, way: Turns) -> Findi
     found = best_fit(last, tier, way.then.peer, None) if last else Fit.WRONG
     if found is not Fit.WRONG:
         return Finding(min(first.fit, found), fate, first.wrongs)
-    wanted = ", else ".join(resolve(code.code, way.then.peer, None) for code in tier)
+    wanted = codes_of(tier, way.then.peer)
     wrong = Mismatch("code of the later attempt", wanted, _in_full(fate, last))
     return Finding(Fit.WRONG, fate, (*first.wrongs, wrong))
 
@@ -352,7 +381,7 @@ def _expired(trace: Trace, dialect: Dialect, recipient: str, way: Expires, hears
     found = best_fit(said, entry.expired, last.peer, attempt)
     fate = f"{tried.observed}, then {said}"
     if found is Fit.WRONG:
-        wanted = ", else ".join(resolve(c.code, last.peer, attempt) for c in entry.expired)
+        wanted = codes_of(entry.expired, last.peer, attempt)
         wrong = Mismatch("code in the NDR", wanted, f"{said}: {notice.diagnostic}")
         return Finding(found, fate, (*tried.wrongs, wrong))
     return Finding(min(found, tried.fit), fate, tried.wrongs)

@@ -202,6 +202,9 @@ class Mail:
     """What the sender wants to be told; in its `orcpt` `{domain}` stands for the recipients' domain."""
     home: Home = Home.LISTENS
     last: str = ""
+    meanwhile: str = ""
+    """The recipient of one message more, handed in while the agent's disk has no room; if it is not
+    taken, its client comes again when there is room."""
 
     @property
     def is_large(self) -> bool:
@@ -273,6 +276,8 @@ class Mark:
     change: Change | None = None
     orders: int = 0
     tries: bool | None = None
+    kill: bool = False
+    """Whether the agent is killed when all this is over, and started again at once."""
 
 
 class Kill(StrEnum):
@@ -283,6 +288,25 @@ class Kill(StrEnum):
     """When the first attempt has failed, and the mail waits in the queue."""
     BUSY = "busy"
     """In mid-session, when the host has just shown what is odd about it."""
+    SUBMITTING = "submitting"
+    """In the middle of a submission, with half of the content handed in; its client comes again."""
+
+
+class Disk(StrEnum):
+    """What becomes, for a while, of the file system that the agent's queue is on.
+
+    It has one of its own then. Once the first attempt is over the room is taken up by a real file;
+    the agent is told to try what waits; and the room is given back.
+    """
+
+    ROOMY = "roomy"
+    """Nothing."""
+    NEARLY_FULL = "nearly-full"
+    """There is room for a small message, not for a large one."""
+    FULL = "full"
+    """There is no room for one octet more (ENOSPC)."""
+    NO_INODES = "no-inodes"
+    """There is room, but no file more can be made (ENOSPC)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +347,9 @@ class Scenario:
     kill: Kill = Kill.NEVER
     outage: Outage | None = None
     """Whether the only name server is gone when the mail comes; in a lab of its own."""
+    disk: Disk = Disk.ROOMY
+    intervals: int = 0
+    """How many pauses between attempts are held against the agent's own schedule; it keeps that then."""
 
     @property
     def chapter(self) -> str:
@@ -350,12 +377,17 @@ class Scenario:
     @property
     def is_timed(self) -> bool:
         """Whether time must pass by the agent's clock: beyond the first attempts, for hours."""
-        return bool(self.course) or expires(self.expect)
+        return bool(self.course or self.intervals) or expires(self.expect)
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether the agent is killed on the way."""
+        return self.kill is not Kill.NEVER or any(mark.kill for mark in self.course)
 
     @property
     def own_lifetime(self) -> float | None:
         """Its mail's lifetime in seconds whatever the dialect's is: a course is one of two days."""
-        return self.connector.lifetime or (48 * HOUR if self.course else None)
+        return self.connector.lifetime or (48 * HOUR if self.course or self.intervals else None)
 
     @property
     def changes(self) -> tuple[Change, ...]:

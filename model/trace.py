@@ -9,6 +9,7 @@ from model.address import canonical
 from model.events import Accepted, Event, Reported, Returned
 from model.ndr import Notice, read_notices
 from model.scenario import Source
+from model.schedule import Schedule
 
 E = TypeVar("E")
 
@@ -56,7 +57,8 @@ class Trace:
     `sent` is what was handed in for each recipient; `lifetime` is the message's lifetime in
     seconds by the agent's clock; `sealed` tells whether SYNs could be seen, `own` whether the
     agent kept its own time-outs; `delay` is how long mail waits, in seconds of the agent's clock,
-    before its sender is told so (0: never); `clock` is how hours passed. The events are sorted out once, by kind and by recipient, so
+    before its sender is told so (0: never); `clock` is how hours passed, `schedule` by which the agent says that
+    it tries again. The events are sorted out once, by kind and by recipient, so
     that hundreds of recipients can be judged one by one.
     """
 
@@ -69,6 +71,7 @@ class Trace:
     own: bool = False
     delay: float = 0.0
     clock: Clock = Clock.RUNS
+    schedule: Schedule | None = None
 
     _kinds: dict[type, list[Event]] = field(
         default_factory=dict, init=False, repr=False, compare=False

@@ -3,11 +3,21 @@
 from collections.abc import Iterator
 
 from model.dns import Gone
-from model.events import Asked, Did, Encrypted, Heard, Killed, Knocked, ResolverGone, TlsFailed
+from model.events import (
+    Asked,
+    Did,
+    Encrypted,
+    Filled,
+    Heard,
+    Killed,
+    Knocked,
+    ResolverGone,
+    TlsFailed,
+)
 from model.expect import Recovers, ways
 from model.laws import is_below, reports_of
 from model.middlebox import name_of
-from model.scenario import Home, Host, Kill, Reach, Scenario
+from model.scenario import Disk, Home, Host, Reach, Scenario
 from model.smtp import Stage
 from model.socks import Socks
 from model.tls import Flaw, Handshake
@@ -41,8 +51,10 @@ def _signs(scenario: Scenario, trace: Trace, astray: bool) -> Iterator[tuple[boo
         yield met, "nobody came from the address that a host turns away"
     if scenario.mail.home in (Home.REFUSES, Home.BUSY):
         yield any(e.host == "home" for e in trace.all(Did)), "the sender was never written to"
-    if scenario.kill is not Kill.NEVER:
+    if scenario.is_killed:
         yield trace.last(Killed) is not None, "the agent was never killed"
+    if scenario.disk is not Disk.ROOMY:
+        yield trace.last(Filled) is not None, "the agent's disk was never full"
     if scenario.outage is not None:
         gone = trace.last(ResolverGone) is not None
         yield gone, "the name server was not gone when the mail came"

@@ -20,6 +20,7 @@ from model.rule import Level, Rule
 from model.scenario import (
     Change,
     Connector,
+    Disk,
     Family,
     Host,
     Kill,
@@ -240,6 +241,8 @@ def test_each_documented_failure_is_mended_somewhere(failure: Failure) -> None:
         ({"course": (Mark(49 * 3600.0),)}, "beyond its lifetime"),
         ({"course": (Mark(1.0),), "change": Change()}, "nobody knows when"),
         ({"course": (Mark(1.0),), "kill": Kill.WAITING}, "different labs"),
+        ({"course": (Mark(1.0),), "disk": Disk.FULL}, "nothing else happens"),
+        ({"mail": Mail(meanwhile="new")}, "there always is"),
     ],
 )
 def test_a_course_that_cannot_be_is_found(flawed: dict[str, Any], words: str) -> None:

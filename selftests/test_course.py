@@ -11,6 +11,7 @@ from model.events import (
     Did,
     Elapsed,
     Event,
+    Filled,
     Heard,
     Killed,
     Knocked,
@@ -21,7 +22,19 @@ from model.failure import Cause, Failure
 from model.judge import judge
 from model.laws import accounted, ndr_in_time, no_clear_text
 from model.report import State
-from model.scenario import HOUR, Change, Connector, Home, Host, Kill, Mail, Mark, Reach, Scenario
+from model.scenario import (
+    HOUR,
+    Change,
+    Connector,
+    Disk,
+    Home,
+    Host,
+    Kill,
+    Mail,
+    Mark,
+    Reach,
+    Scenario,
+)
 from model.smtp import Stage
 from model.tls import Tls
 from model.trace import Trace
@@ -228,6 +241,9 @@ def test_what_was_not_met_at_the_sender_or_by_a_kill() -> None:
     assert unmet_faults(refuses, trace(at_home)) == []
     assert unmet_faults(killed, trace()) == ["the agent was never killed"]
     assert unmet_faults(killed, trace(Killed(1.0))) == []
+    full = scenario(disk=Disk.FULL, expect=Arrives())
+    assert unmet_faults(full, trace()) == ["the agent's disk was never full"]
+    assert unmet_faults(full, trace(Filled(1.0))) == []
 
 
 def test_one_fault_that_was_met_is_enough_for_who_went_astray() -> None:

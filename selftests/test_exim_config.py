@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from lab.room import Unavailable
+from model.scenario import HOUR
+from model.schedule import Stretch
 from model.timers import Timers
 from model.tls import Tls
 from targets.base import Route, load
 from targets.exim.adapter import installed_or_unpacked
-from targets.exim.config import render, seconds
+from targets.exim.config import SCHEDULE, render, retry_rules, seconds
 
 TIMERS = Timers(dns=2, connect=3, reply=4.2, lifetime=10, retry=0.4)
 
@@ -41,9 +43,8 @@ def test_places_and_timers() -> None:
         "LAB_PORT": "2525",
         "LAB_CONNECT": "3s",
         "LAB_REPLY": "5s",
-        "LAB_LIFETIME": "10s",
         "LAB_HALF_LIFE": "5s",
-        "LAB_RETRY": "1s",
+        "LAB_RETRY": "F,10s,1s",
         "LAB_BATCH": "2",
         "LAB_DELAY": "0s",
         "LAB_PASSED_ON": "",
@@ -86,6 +87,12 @@ def test_a_route_with_fallback_relays_has_a_router_of_its_own() -> None:
     assert "driver = manualroute\nroute_data = <;h.c.test byname\n" in by_smart_host
     text = files["exim4.conf"]
     assert text.index("fallback.conf") < text.index("smart_host:")
+
+
+def test_its_own_schedule_is_left_to_exim() -> None:
+    """The rule that it comes with, but for the lifetime; and it is the one that is stated."""
+    assert retry_rules(replace(TIMERS, retry=0.0)) == "F,2h,15m; G,16h,1h,1.5; F,10s,6h"
+    assert SCHEDULE.stretches[1] == Stretch(16 * HOUR, HOUR, 1.5)
 
 
 def test_a_route_that_reuses_connections_is_listed() -> None:

@@ -21,7 +21,7 @@ from lab.setups import Setup, arrange, unsupported
 from model.dns import Gone
 from model.events import Did, Knocked, Strayed
 from model.ndr import read_notices
-from model.scenario import Change, Connector, Family, Host, Kill, Reach, Source
+from model.scenario import Change, Connector, Disk, Family, Host, Reach, Source
 from model.smtp import Stage
 from model.tls import Tls
 from model.trace import Clock
@@ -97,14 +97,17 @@ Key = tuple[float, Clock, bool] | tuple[float, Clock, Gone]
 def arranged(*can: Capability, lifetime: float = 2 * DAY) -> dict[Key, Setup]:
     """The labs for a target with these capabilities, by lifetime, clock, and what befalls it.
 
-    That is whether it is killed, or how its name server is gone.
+    That is whether it is killed, or how its name server is gone. One in which a disk is filled up, or the
+    agent keeps its own schedule, is none of these.
     """
     target: Any = SomeTarget(frozenset(can))
     everyday = [s for s in CATALOGUE.values() if not s.mail.is_large]
     wanted = [s for s in everyday if not unsupported(s, target, sealed=True)]
     found: dict[Key, Setup] = {}
     for setup in arrange(wanted, CONTROLS, WHOLE, target, lifetime, FAST):
-        killed = any(s.kill is not Kill.NEVER for s in setup.order.scenarios)
+        if setup.order.crowded or not setup.order.retry:
+            continue
+        killed = any(s.is_killed for s in setup.order.scenarios)
         ways = {s.outage.gone for s in setup.order.scenarios if s.outage}
         assert len(ways) < 2
         key = (setup.order.lifetime, setup.order.clock)
@@ -121,6 +124,7 @@ def test_with_a_clock_what_waits_has_a_lab_for_each_lifetime() -> None:
         (2 * DAY, Clock.MOVED, False),
         (DAY, Clock.MOVED, False),
         (2 * DAY, Clock.RUNS, True),
+        (2 * DAY, Clock.MOVED, True),
         (2 * DAY, Clock.RUNS, Gone.CLOSED),
         (2 * DAY, Clock.RUNS, Gone.SILENT),
     }
@@ -133,7 +137,8 @@ def test_with_a_clock_what_waits_has_a_lab_for_each_lifetime() -> None:
     assert set(timed.order.lifetimes.values()) == {DAY}
     assert (timed.order.retry, timed.order.delay) == (3600.0, 4 * 3600.0)
     everyday = [s for s in CATALOGUE.values() if not s.mail.is_large]
-    assert sum(len(setup.wanted) for setup in labs.values()) == len(everyday)
+    others = {s.id for s in CATALOGUE.values() if s.disk is not Disk.ROOMY or s.intervals}
+    assert sum(len(setup.wanted) for setup in labs.values()) == len(everyday) - len(others)
 
 
 def test_large_messages_have_a_lab_of_their_own() -> None:
@@ -145,6 +150,45 @@ def test_large_messages_have_a_lab_of_their_own() -> None:
     assert [setup.wanted for setup in labs] == [{OPENING.id}, {s.id for s in large}]
     assert FAST.for_mail(OPENING.mail) == FAST
     assert FAST.for_mail(large[0].mail).start > FAST.start
+
+
+def test_those_about_a_full_disk_have_a_lab_of_their_own() -> None:
+    """With the controls, and with nobody else's mail in it."""
+    target: Any = SomeTarget(frozenset(Capability))
+    wanted = [s for s in CATALOGUE.values() if s.chapter == "spool"]
+    (crowded,) = (
+        setup
+        for setup in arrange(wanted, CONTROLS, WHOLE, target, DAY, FAST)
+        if setup.order.crowded
+    )
+
+    assert all(CATALOGUE[name].disk is not Disk.ROOMY for name in crowded.wanted)
+    assert {s.chapter for s in crowded.order.everything} == {"control", "spool"}
+
+
+def test_what_is_held_against_an_agents_own_schedule_has_a_lab_that_leaves_it_so() -> None:
+    """No pause between attempts is set there, and time passes."""
+    target: Any = SomeTarget(frozenset(Capability))
+    wanted = [CATALOGUE["queue.profile.host"], CATALOGUE["queue.delay.once"]]
+    setups = arrange(wanted, CONTROLS, WHOLE, target, DAY, FAST)
+    own = {tuple(setup.wanted): setup.order for setup in setups}
+
+    assert own[("queue.profile.host",)].retry == 0.0
+    assert own[("queue.profile.host",)].clock is Clock.MOVED
+    assert own[("queue.delay.once",)].retry == 3600.0
+    bare: Any = SomeTarget(frozenset({Capability.PASS_TIME}))
+    assert "schedule" in unsupported(wanted[0], bare, sealed=True)
+
+
+def test_a_full_disk_asks_something_of_target_and_room() -> None:
+    """A spool of its own, and a room in which it can be mounted."""
+    bare: Any = SomeTarget(frozenset())
+    able: Any = SomeTarget(frozenset(Capability))
+    full = CATALOGUE["spool.full.new-mail"]
+
+    assert "disk of its own" in unsupported(full, bare, sealed=True)
+    assert "sealed room" in unsupported(full, able, sealed=False)
+    assert unsupported(full, able, sealed=True) == ""
 
 
 def test_a_dialects_lifetime_has_a_lab_too() -> None:

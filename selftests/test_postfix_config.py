@@ -52,6 +52,15 @@ def test_its_own_time_outs_are_left_to_postfix() -> None:
     assert main["queue_run_delay"] == "1s"
 
 
+def test_its_own_schedule_is_left_to_postfix() -> None:
+    """Where no pause is given, none is set."""
+    files = render(Path("/srv/lab"), Path("/srv/lab/ca.pem"), 25, replace(TIMERS, retry=0.0), ())
+    main = parameters(files["main.cf"])
+
+    assert not {"queue_run_delay", "minimal_backoff_time", "maximal_backoff_time"} & set(main)
+    assert main["maximal_queue_lifetime"] == "10s"
+
+
 def test_a_route_that_reuses_connections_has_a_service_of_its_own() -> None:
     """With or without smart hosts; the service's limits are set, and only it has the cache."""
     files = rendered(

@@ -113,6 +113,13 @@ def test_the_fields_of_a_delay_notice() -> None:
     assert notice.parts[2].get_content_type() == "text/rfc822-headers"
 
 
+def test_only_what_a_server_said_has_its_name_beside_it() -> None:
+    """RFC 3464 section 2.3.6: that mail has expired is said by the agent, not by the server."""
+    (notice,) = told(BUSY, 25 * HOUR)
+    assert notice.block["Diagnostic-Code"].startswith("smtp;550 5.4.300 Message expired")
+    assert "Remote-MTA" not in notice.block
+
+
 def test_where_no_host_was_met_a_delay_notice_names_none() -> None:
     (notice,) = told(REFUSED, 5 * HOUR)
     assert notice.block["Status"] == "4.4.316"

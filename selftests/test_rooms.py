@@ -330,3 +330,34 @@ input()
         assert held.read() == b""  # the spawned processes held it
         assert owner.stdout.read() == ""  # and the guard this
     assert not work.exists()
+
+
+def test_a_small_disk_is_full_and_has_room_again(sealable: bool) -> None:
+    """In each way, for real: ENOSPC for another process too, and nothing is left of it afterwards."""
+    if not sealable:
+        return
+    found = facts("""
+import subprocess
+from lab.disk import SIZE, SmallDisk
+from model.scenario import Disk
+disk = SmallDisk(room.work / "spool")
+def may(octets):
+    to = f"of={room.work}/spool/probe"
+    done = subprocess.run(
+        ["dd", "if=/dev/zero", to, f"bs={octets}", "count=1"], capture_output=True
+    )
+    (room.work / "spool/probe").unlink(missing_ok=True)
+    return done.returncode == 0 or "No space left" not in done.stderr.decode()
+seen = {}
+for how in (Disk.FULL, Disk.NEARLY_FULL, Disk.NO_INODES, Disk.FULL):
+    disk.fill(how)
+    seen[how] = [may(1), may(1000), may(200_000)]
+    disk.empty()
+    seen["after " + how] = [may(1), may(200_000), not list((room.work / "spool").iterdir())]
+print(json.dumps(seen))""")
+    assert found == {
+        "full": [False, False, False],
+        "nearly-full": [True, True, False],
+        "no-inodes": [False, False, False],
+        **{f"after {how}": [True, True, True] for how in ("full", "nearly-full", "no-inodes")},
+    }

@@ -39,14 +39,31 @@ def trace(
     return Trace("x.y", place, {RECIPIENT: sent}, lifetime, sealed, (Submitted(0.0, "Q1"), *events))
 
 
-def deferred(smtp: int = 450, enhanced: str = "4.4.316", text: str = "mx1.x-y.test") -> Reported:
-    """The agent says that it could not, for now."""
-    return Reported(1.0, Report(RECIPIENT, State.DEFERRED, smtp, enhanced, text))
+WORDS = {
+    "4.312": "DNS query failed",
+    "4.315": "Connection timed out",
+    "4.316": "Connection refused",
+    "4.317": "Cannot connect to remote server",
+    "4.318": "Connection was closed abruptly",
+    "7.320": "Certificate validation failed",
+}
+"""What the page has behind each of its codes, by subject and detail."""
+
+
+def worded(enhanced: str) -> str:
+    """What an agent says with a code: the page's words if it is one of its codes, and the host."""
+    return f"{WORDS.get(enhanced[2:], '')} mx1.x-y.test".strip()
+
+
+def deferred(smtp: int = 450, enhanced: str = "4.4.316", text: str | None = None) -> Reported:
+    """The agent says that it could not, for now; with the words of the code, unless others are given."""
+    said_with_it = worded(enhanced) if text is None else text
+    return Reported(1.0, Report(RECIPIENT, State.DEFERRED, smtp, enhanced, said_with_it))
 
 
 def said(state: State, smtp: int = 0, enhanced: str = "", at: float = 1.0) -> Reported:
     """The agent says anything else."""
-    return Reported(at, Report(RECIPIENT, state, smtp, enhanced, "mx1.x-y.test"))
+    return Reported(at, Report(RECIPIENT, state, smtp, enhanced, worded(enhanced)))
 
 
 def stored(
@@ -74,7 +91,7 @@ def queued(*recipients: str) -> Queued:
 def ndr(
     at: float = 200.0,
     status: str = "5.4.316",
-    diagnostic: str = "smtp;550 5.4.316 Message expired",
+    diagnostic: str = "smtp;550 5.4.316 Message expired, connection refused",
     sender: str = "",
     action: str = "failed",
 ) -> Returned:

@@ -22,6 +22,7 @@ from typing import Protocol
 
 from lab.room import Room, Unavailable
 from model.report import Report
+from model.schedule import Schedule
 from model.timers import Timers
 from model.tls import Tls
 from model.wishes import Wishes
@@ -65,6 +66,12 @@ class Capability(StrEnum):
     """Hands what no regular host of a route would take for now to a relay, per route."""
     PROXY = "proxy"
     """Makes a route's connections by a SOCKS proxy (RFC 1928)."""
+    TAKES_HALVES = "takes-halves"
+    """Has a door at which a message can be left half handed in."""
+    SCHEDULE = "schedule"
+    """Says by which schedule it tries again, and keeps to it where `Timers.retry` is 0."""
+    SPOOL_OF_ITS_OWN = "spool-of-its-own"
+    """Keeps its queue in one folder, which may be the root of a file system, and be there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,10 @@ class Target(Protocol):
     dialect: str
     """The dialect it is held to unless the run says otherwise."""
     capabilities: frozenset[Capability]
+    spool: str
+    """The folder of its queue below the room's `work` (capability SPOOL_OF_ITS_OWN)."""
+    schedule: Schedule
+    """By what its documents say it tries again (capability SCHEDULE)."""
     needs_sealed: bool
     """Whether it runs in the sealed room only."""
 
@@ -149,6 +160,12 @@ class Target(Protocol):
         """Hand in a message by the agent's own door; its queue id, as far as it tells one.
 
         Raises NotTaken if the agent refuses it, AgentDied if it does not answer.
+        """
+
+    def begin(self, envelope: Envelope) -> None:
+        """Hand in the first half of a message, and no more until the agent is killed (TAKES_HALVES).
+
+        Raises NotTaken, AgentDied.
         """
 
     def reports(self) -> Iterator[Report]:
@@ -192,9 +209,12 @@ CONTRACT = sorted(
 """What an adapter must have."""
 ONLY_WITH = {
     "pass_time": Capability.PASS_TIME,
+    "begin": Capability.TAKES_HALVES,
     "kill": Capability.RESTARTS,
     "start_again": Capability.RESTARTS,
     "reroute": Capability.REROUTES,
+    "spool": Capability.SPOOL_OF_ITS_OWN,
+    "schedule": Capability.SCHEDULE,
 }
 """What it must have only if it says that it can do so."""
 
@@ -249,17 +269,34 @@ def submit_by_smtp(host: str, port: int, envelope: Envelope, timeout: float) -> 
     """
     client = smtplib.SMTP(host, port, local_hostname="submitter.test", timeout=timeout)
     try:
-        client.command_encoding = "utf-8"
-        client.ehlo_or_helo_if_needed()
-        _heed(client.mail(envelope.sender, _parameters(client, envelope)))
-        _name(client, envelope)
-        _heed(client.docmd("DATA"), 354)
+        _announce(client, envelope)
         client.send(on_the_wire(envelope.content))
         answer = client.getreply()
         _leave(client)
         return _heed(answer)
     finally:
         client.close()
+
+
+def begin_by_smtp(host: str, port: int, envelope: Envelope, timeout: float) -> smtplib.SMTP:
+    """Hand in the first half of a message's octets; the connection, to be closed by the caller.
+
+    Raises NotTaken, OSError.
+    """
+    client = smtplib.SMTP(host, port, local_hostname="submitter.test", timeout=timeout)
+    _announce(client, envelope)
+    octets = on_the_wire(envelope.content)
+    client.send(octets[: len(octets) // 2])
+    return client
+
+
+def _announce(client: smtplib.SMTP, envelope: Envelope) -> None:
+    """Say all that comes before the content."""
+    client.command_encoding = "utf-8"
+    client.ehlo_or_helo_if_needed()
+    _heed(client.mail(envelope.sender, _parameters(client, envelope)))
+    _name(client, envelope)
+    _heed(client.docmd("DATA"), 354)
 
 
 def _name(client: smtplib.SMTP, envelope: Envelope) -> None:

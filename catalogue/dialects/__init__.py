@@ -67,4 +67,4 @@ def _entry(name: str, raw: dict[str, Any]) -> Entry:
 
 
 def _codes(raw: list[list[str]]) -> tuple[Code, ...]:
-    return tuple(Code(code, Provenance(how), source) for code, how, source in raw)
+    return tuple(Code(code, Provenance(how), source, *words) for code, how, source, *words in raw)

@@ -17,6 +17,9 @@ from targets.reference.dialect import Dialect, Entry, Statement
 from targets.reference.outcome import Failure, Kind, Server
 from targets.reference.queue import Fate, Message
 
+SIX = tuple(set(Cause) - {Cause.PEER_REPLY, Cause.MESSAGE_UNSUITABLE})
+"""The failures that have a code of the page's own."""
+
 
 class _Mistaken(Dialect):
     """Takes some kinds of failure for others."""
@@ -76,6 +79,34 @@ class NoTwin(Agent):
     """Forgets the cause at expiry: 5.4.7 in place of the cause's twin of class 5."""
 
     parts = Parts(dialect=_NoTwin)
+
+
+class _Expiry(Dialect):
+    def expired(self, failure: Failure) -> Statement:
+        said = super().expired(failure)
+        text = f"{said.smtp} {said.enhanced} Delivery time expired"
+        return replace(said, text=text, diagnostic=text)
+
+
+class OwnWordsAtExpiry(Agent):
+    """Gives the right code in the NDR, and other words than Message expired and the cause."""
+
+    parts = Parts(dialect=_Expiry)
+
+
+class _Wordy(Dialect):
+    def queued(self, failure: Failure) -> Statement:
+        said = super().queued(failure)
+        if self.passed_on(failure) is not None:
+            return said
+        entry, _ = self.entry(failure)
+        return replace(said, text=said.text.replace(entry.queued, "Delivery failed"))
+
+
+class OwnWordsWhileQueued(Agent):
+    """Gives the right one of the six codes while mail waits, and other words than the page."""
+
+    parts = Parts(dialect=_Wordy)
 
 
 class _OwnWords(Dialect):
@@ -142,6 +173,8 @@ MUTANTS = (
     Mutant(HandshakeIsCertificate, (fails_for("handshake-failed"),)),
     Mutant(ClassFive, (fails,), Law.CODE_CLASS),
     Mutant(NoTwin, (expires,), hours=True),
+    Mutant(OwnWordsAtExpiry, (expires,), hours=True),
+    Mutant(OwnWordsWhileQueued, (fails_by(*SIX),)),
     Mutant(OwnWords, (fails_by(Cause.PEER_REPLY),), Law.CODE_CLASS),
     Mutant(Nameless, (fails,), Law.NAMES_SERVER),
     Mutant(NamesTheDomain, (fails,), Law.NAMES_SERVER),

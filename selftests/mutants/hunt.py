@@ -23,7 +23,7 @@ from lab.room import Unavailable
 from lab.sealed import command
 from lab.setups import arrange, unsupported
 from model.judge import judge
-from model.scenario import Kill, Scenario
+from model.scenario import Disk, Kill, Scenario
 from model.verdict import Holds, Judgement, Law, Verdict
 from selftests.mutants.known import target_of
 from selftests.mutants.mutant import Mutant, matches, words
@@ -79,7 +79,9 @@ def ground(mutant: Mutant) -> list[Scenario]:
 
 
 def _takes_long(scenario: Scenario) -> bool:
-    return scenario.is_timed or scenario.kill is not Kill.NEVER or scenario.outage is not None
+    crowded = scenario.disk is not Disk.ROOMY
+    gone = scenario.outage is not None
+    return scenario.is_timed or scenario.kill is not Kill.NEVER or crowded or gone
 
 
 def _is_sampled(scenario: Scenario) -> bool:

@@ -101,6 +101,39 @@ class TriesEveryMinute(Agent):
     parts = Parts(policy=_Eager)
 
 
+class _Twice(Policy):
+    def pause(self, attempts: int) -> float:
+        return super().pause(attempts) / 2
+
+
+class TriesTwiceAsOften(Agent):
+    """Waits half as long between attempts as its schedule has it."""
+
+    parts = Parts(policy=_Twice)
+
+
+class _Half(Policy):
+    def pause(self, attempts: int) -> float:
+        return super().pause(attempts) * 2
+
+
+class TriesHalfAsOften(Agent):
+    """Waits twice as long between attempts as its schedule has it."""
+
+    parts = Parts(policy=_Half)
+
+
+class _Level(Policy):
+    def pause(self, attempts: int) -> float:
+        return super().pause(min(attempts, 2))
+
+
+class StopsGrowing(Agent):
+    """Tries every 15 minutes to the end, where the pause should have grown to an hour."""
+
+    parts = Parts(policy=_Level)
+
+
 class _Endless(Policy):
     def loops(self, hops: int) -> bool:
         return False
@@ -298,6 +331,50 @@ class LosesNullSender(Agent):
     parts = Parts(keeper=_without_null)
 
 
+class _Reborn(Spool):
+    def restore(self, clock: Clock) -> list[Parcel]:
+        found = super().restore(clock)
+        for parcel in found:
+            parcel.lifetime += clock.now() - parcel.message.arrived
+        return found
+
+
+def _rejuvenated(folder: str, say: Say, heard: int) -> Keeper:
+    return _Reborn(folder, say, heard) if folder else keeper(folder, say, heard)
+
+
+class RestartResetsExpiry(Agent):
+    """Gives mail a new lifetime when it is started again."""
+
+    parts = Parts(keeper=_rejuvenated)
+
+
+class _Unwarned(Spool):
+    def restore(self, clock: Clock) -> list[Parcel]:
+        found = super().restore(clock)
+        for parcel in found:
+            parcel.warned = False
+        return found
+
+
+def _forgetful_of_notices(folder: str, say: Say, heard: int) -> Keeper:
+    return _Unwarned(folder, say, heard) if folder else keeper(folder, say, heard)
+
+
+class WarnsAgainAfterRestart(Agent):
+    """Tells of a delay once more when it is started again."""
+
+    parts = Parts(keeper=_forgetful_of_notices)
+
+
+class TakesHalves(Agent):
+    """Takes a message on before it has come to its end."""
+
+    def begin(self, sender: str, recipients: Sequence[str], content: bytes) -> None:
+        """Take what there is of it, to be tried when the rest is there, or in a while."""
+        self.submit(sender, recipients, content)
+
+
 # Fairness ------------------------------------------------------------------------------------
 
 
@@ -344,8 +421,13 @@ MUTANTS = (
     Mutant(TellsFirstError, ("queue.turns.*",), hours=True),
     Mutant(StopsTrying, (waits_for_hours,), hours=True),
     Mutant(
-        TriesEveryMinute, ("queue.schedule.not-at-once", "queue.schedule.overloaded"), hours=True
+        TriesEveryMinute,
+        ("queue.schedule.not-at-once", "queue.schedule.overloaded", "queue.profile.*"),
+        hours=True,
     ),
+    Mutant(TriesTwiceAsOften, ("queue.profile.*",), hours=True),
+    Mutant(TriesHalfAsOften, ("queue.profile.*",), hours=True),
+    Mutant(StopsGrowing, ("queue.profile.*",), hours=True),
     Mutant(CountsNoHops, ("queue.hops.too-many",), hours=True),
     Mutant(CountsFewHops, ("queue.hops.few", "queue.hops.ninety"), hours=True),
     Mutant(NoDelayNotice, (waits_for_hours,), hours=True),
@@ -369,6 +451,9 @@ MUTANTS = (
     Mutant(DeliversAgainAfterRestart, (survives_a_kill,), Law.ACCOUNTED, hours=True),
     Mutant(LosesNullSender, ("restart.waiting.null-sender",), Law.ACCOUNTED, hours=True),
     Mutant(KeepsRoutes, (changes_its_connector,), hours=True),
+    Mutant(RestartResetsExpiry, ("restart.aged.expires",), hours=True),
+    Mutant(WarnsAgainAfterRestart, ("restart.aged.*",), hours=True),
+    Mutant(TakesHalves, ("restart.submitting.*",), Law.INTACT, hours=True),
     Mutant(Starves, ("queue.dead-host.*",), scope=("control.*", "queue.dead-host.*")),
     Mutant(TiresOfTrying, (waits_for_hours,), hours=True),
 )

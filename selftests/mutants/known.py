@@ -17,6 +17,7 @@ from selftests.mutants import (
     in_resolver,
     in_robustness,
     in_session,
+    in_spool,
     in_tls,
     notices,
     resuming,
@@ -44,6 +45,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *in_resolver.MUTANTS,
     *in_robustness.MUTANTS,
     *in_session.MUTANTS,
+    *in_spool.MUTANTS,
     *in_tls.MUTANTS,
     *resuming.MUTANTS,
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from model.dns import Stale
 from model.expect import Arrives, Delivers, Expires, Fails, Recovers, Turns, failures, ways
 from model.failure import Failure
-from model.scenario import Kill, Scenario
+from model.scenario import Scenario
 from model.tls import Flaw, Tls
 
 Where = Callable[[Scenario], bool]
@@ -69,7 +69,7 @@ def waits_for_hours(scenario: Scenario) -> bool:
 
 def survives_a_kill(scenario: Scenario) -> bool:
     """The agent is killed, and started again."""
-    return scenario.kill is not Kill.NEVER
+    return scenario.is_killed
 
 
 def goes_by_mx(scenario: Scenario) -> bool:

@@ -25,6 +25,7 @@ import re
 import select
 import shutil
 import signal
+import smtplib
 import socket
 import subprocess
 import threading
@@ -34,10 +35,11 @@ from pathlib import Path
 
 from lab.room import Account, AgentDied, Room, Unavailable
 from model.report import Report
+from model.schedule import Schedule
 from model.timers import Timers
 from targets import faketime, processes
-from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
-from targets.exim.config import render, seconds, tables
+from targets.base import Capability, Envelope, InQueue, Route, begin_by_smtp, submit_by_smtp
+from targets.exim.config import RUNS, SCHEDULE, render, seconds, tables
 from targets.exim.maillog import Maillog
 from targets.packages import find
 
@@ -77,6 +79,9 @@ _CAPABILITIES = frozenset(
         Capability.SOURCE_PER_ROUTE,
         Capability.FALLBACK_RELAY,
         Capability.PROXY,
+        Capability.SCHEDULE,
+        Capability.SPOOL_OF_ITS_OWN,
+        Capability.TAKES_HALVES,
     }
 )
 
@@ -86,6 +91,8 @@ class Adapter:
 
     name = "exim"
     dialect = "rfc"
+    spool = "spool"
+    schedule: Schedule = SCHEDULE
     needs_sealed = True
 
     def __init__(self) -> None:
@@ -93,6 +100,7 @@ class Adapter:
         self._room: Room | None = None
         self._clock: faketime.Clock | None = None
         self._tried: set[str] = set()
+        self._begun: list[smtplib.SMTP] = []
         self._killed = False
         self._argv: list[str] = []
         self._pipe = -1
@@ -148,7 +156,7 @@ class Adapter:
         self._pipe = os.open(log, os.O_RDWR)  # Exim cannot open a pipe that nobody reads
         self._reader = threading.Thread(target=self._read_log, name="exim-log", daemon=True)
         self._reader.start()
-        self._argv = [_EXIM, "-bdf", f"-q{seconds(timers.retry)}"]
+        self._argv = [_EXIM, "-bdf", f"-q{seconds(timers.retry or RUNS)}"]
         self._launch(room)
 
     def _write(self, files: Mapping[str, str]) -> None:
@@ -185,6 +193,13 @@ class Adapter:
             raise AgentDied(f"Exim did not take the message: {error}") from error
         queued_as = _QUEUED_AS.search(reply)
         return queued_as[1] if queued_as else ""
+
+    def begin(self, envelope: Envelope) -> None:
+        """Hand in half a message at port 25, and keep the connection until the kill."""
+        try:
+            self._begun.append(begin_by_smtp(*DOOR, envelope, COMMAND_TIMEOUT))
+        except OSError as error:  # smtplib's errors are, too
+            raise AgentDied(f"Exim did not listen to the message: {error}") from error
 
     def reports(self) -> Iterator[Report]:
         """The log's statements, until the daemon ends."""
@@ -253,6 +268,8 @@ class Adapter:
         assert self._listener is not None
         self._killed = True
         processes.kill(_is_ours)
+        while self._begun:
+            self._begun.pop().close()
         self._listener.join()
         for process in self._attempts:
             process.wait()
@@ -385,8 +402,8 @@ def parse_queue(listing: str) -> list[InQueue]:
 
 def _make_directories(work: Path) -> Path:
     """The directories, and the main log, which is a pipe; Exim makes all else. The log's path."""
-    for name in ("conf", "log", "spool"):
-        (work / name).mkdir()
+    for name in ("conf", "log", Adapter.spool):
+        (work / name).mkdir(exist_ok=True)
     log = work / "log" / "main"
     os.mkfifo(log)
     for path in (log, log.parent, work / "spool"):

@@ -5,15 +5,25 @@ Sources: the Exim specification, chapters 6 (macros), 9 (lsearch), 20 (manualrou
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 
 from lab.room import Unavailable
+from model.scenario import HOUR
+from model.schedule import Stretch, Stretches
 from model.timers import Timers
 from targets.base import BATCH, Route
 
 HERE = Path(__file__).parent
 
 
+RUNS = 30 * 60.0
+"""Seconds between queue runs of Debian's daemon (QUEUEINTERVAL)."""
+SCHEDULE = Stretches(
+    (Stretch(2 * HOUR, 15 * 60), Stretch(16 * HOUR, HOUR, 1.5), Stretch(inf, 6 * HOUR)),
+    "default configuration, retry rule; specification, chapter 32",
+)
+"""By what Exim comes with it tries every 15 minutes at first, and then less and less often."""
 ONCE = "1000d"
 """The second time of `delay_warning`: mail is never as old, so that its sender is told once."""
 
@@ -37,9 +47,8 @@ def render(
         "CA_FILE": str(ca_file),
         "CRL_FILE": str(crl_file),
         "PORT": str(port),
-        "LIFETIME": seconds(timers.lifetime),
         "HALF_LIFE": seconds(timers.lifetime / 2),
-        "RETRY": seconds(timers.retry),
+        "RETRY": retry_rules(timers),
         "BATCH": str(BATCH),
         "DELAY": f"{seconds(timers.delay)}:{ONCE}" if timers.delay else "0s",
         "PASSED_ON": ":".join(passed_on),
@@ -54,6 +63,14 @@ def render(
         "smtp.conf": (HERE / "smtp.conf").read_text(),
         **tables(routes),
     }
+
+
+def retry_rules(timers: Timers) -> str:
+    """What stands behind a retry rule's pattern; the last rule ends when mail is to be given up."""
+    end = seconds(timers.lifetime)
+    if timers.retry:
+        return f"F,{end},{seconds(timers.retry)}"
+    return f"F,2h,15m; G,16h,1h,1.5; F,{end},6h"
 
 
 def tables(routes: Sequence[Route]) -> Mapping[str, str]:

@@ -27,6 +27,7 @@ import re
 import select
 import shutil
 import signal
+import smtplib
 import socket
 import subprocess
 import threading
@@ -36,9 +37,10 @@ from pathlib import Path
 
 from lab.room import Account, AgentDied, Room, Unavailable
 from model.report import Report
+from model.schedule import ByAge, Schedule
 from model.timers import Timers
 from targets import faketime, processes
-from targets.base import Capability, Envelope, InQueue, Route, submit_by_smtp
+from targets.base import Capability, Envelope, InQueue, Route, begin_by_smtp, submit_by_smtp
 from targets.packages import find
 from targets.postfix.config import render, tables
 from targets.postfix.maillog import Maillog
@@ -79,6 +81,9 @@ _CAPABILITIES = frozenset(
         Capability.CLIENT_CERTIFICATES,
         Capability.SOURCE_PER_ROUTE,
         Capability.FALLBACK_RELAY,
+        Capability.SCHEDULE,
+        Capability.SPOOL_OF_ITS_OWN,
+        Capability.TAKES_HALVES,
     }
 )
 
@@ -88,6 +93,8 @@ class Adapter:
 
     name = "postfix"
     dialect = "rfc"
+    spool = "spool"
+    schedule: Schedule = ByAge(300, 4000, "postconf(5), minimal_ and maximal_backoff_time")
     needs_sealed = True
 
     def __init__(self) -> None:
@@ -96,6 +103,7 @@ class Adapter:
         self._clock: faketime.Clock | None = None
         self._log = Maillog()
         self._tried: set[str] = set()
+        self._begun: list[smtplib.SMTP] = []
         self._killed = False
         self._master: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
@@ -181,6 +189,13 @@ class Adapter:
         queued_as = _QUEUED_AS.search(reply)
         return queued_as[1] if queued_as else ""
 
+    def begin(self, envelope: Envelope) -> None:
+        """Hand in half a message at port 25, and keep the connection until the kill."""
+        try:
+            self._begun.append(begin_by_smtp(*DOOR, envelope, COMMAND_TIMEOUT))
+        except OSError as error:  # smtplib's errors are, too
+            raise AgentDied(f"Postfix did not listen to the message: {error}") from error
+
     def reports(self) -> Iterator[Report]:
         """The log's statements, until Postfix ends."""
         return iter(self._reports.get, None)
@@ -242,6 +257,8 @@ class Adapter:
         assert self._watcher is not None
         self._killed = True
         processes.kill(_is_ours)
+        while self._begun:
+            self._begun.pop().close()
         self._watcher.join()
         self._reader.join()
 
@@ -360,7 +377,7 @@ def _make_directories(work: Path) -> None:
     `master` makes none of them: `postfix check` does, which costs more than all the rest.
     """
     (work / "conf").mkdir()
-    (work / "spool/pid").mkdir(parents=True)
+    (work / Adapter.spool / "pid").mkdir(parents=True)
     queues = {work / "spool" / name: mode for name, mode in _DIRECTORIES.items()}
     for path, mode in {work / "data": 0o700, **queues}.items():
         path.mkdir()

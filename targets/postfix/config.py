@@ -55,7 +55,7 @@ def render(
             batch=BATCH,
             timeouts=timeouts(timers),
             lifetime=seconds(timers.lifetime),
-            retry=seconds(timers.retry),
+            backoff=backoff(timers),
             delay=seconds(timers.delay) if timers.delay else "0h",
             moving=moving(passed_on),
         ),
@@ -128,6 +128,14 @@ def moving(passed_on: Iterable[str]) -> str:
     if not names:
         return ""
     return f"import_environment = {IMPORTED} {names}\ndaemon_timeout = {NO_WATCH}\n"
+
+
+def backoff(timers: Timers) -> str:
+    """The lines of the pauses between attempts; none where Postfix is to keep its own."""
+    if not timers.retry:
+        return ""
+    names = ("minimal_backoff_time", "maximal_backoff_time", "queue_run_delay")
+    return "".join(f"{name} = {seconds(timers.retry)}\n" for name in names)
 
 
 def timeouts(timers: Timers) -> str:

@@ -27,10 +27,12 @@ from typing import Any
 
 from lab.room import AgentDied, Room
 from model.report import Report, Source, State
+from model.schedule import Schedule, Steps
 from model.timers import Timers
-from targets.base import Capability, Envelope, InQueue, Route
+from targets.base import Capability, Envelope, InQueue, NotTaken, Route
 from targets.reference import __version__
 from targets.reference.config import Config
+from targets.reference.policy import LAST_PAUSE, PAUSES
 
 ANSWER_TIMEOUT = 30.0
 """Seconds for the agent to start, or to answer an order."""
@@ -44,6 +46,8 @@ class Adapter:
 
     name = "reference"
     dialect = "m365-2019"
+    spool = "spool"
+    schedule: Schedule = Steps((*PAUSES, LAST_PAUSE), "targets/reference/policy.py, PAUSES")
     capabilities = frozenset(Capability)
     needs_sealed = False
 
@@ -81,7 +85,7 @@ class Adapter:
             tuple(routes),
             self.dialect,
             crl_file=str(room.crl_file),
-            spool=str(room.work / "spool"),
+            spool=str(room.work / self.spool),
         )
         self._launch(room, self._config)
 
@@ -95,7 +99,7 @@ class Adapter:
         self._ask("configure", config=config.as_json())
 
     def submit(self, envelope: Envelope) -> str:
-        """Hand a message in; its queue id."""
+        """Hand a message in; its queue id. Raises NotTaken."""
         answer = self._ask(
             "submit",
             sender=envelope.sender,
@@ -104,6 +108,16 @@ class Adapter:
             **asdict(envelope.wishes),
         )
         return str(answer)
+
+    def begin(self, envelope: Envelope) -> None:
+        """Hand in the first half of a message, of which the rest never comes."""
+        half = envelope.content[: len(envelope.content) // 2]
+        self._ask(
+            "begin",
+            sender=envelope.sender,
+            recipients=envelope.recipients,
+            content=base64.b64encode(half).decode("ascii"),
+        )
 
     def reports(self) -> Iterator[Report]:
         """Every report, until the agent ends."""
@@ -220,7 +234,9 @@ class Adapter:
             waiting = self._pending.pop(said.get("id", 0), None)
         if waiting is None:
             return
-        if "error" in said:
+        if "refused" in said:
+            waiting.set_exception(NotTaken(said["refused"]))
+        elif "error" in said:
             waiting.set_exception(AgentDied(f"the reference agent refused: {said['error']}"))
         else:
             waiting.set_result(said.get("ok"))

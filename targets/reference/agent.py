@@ -16,7 +16,7 @@ from functools import partial
 
 from model.report import Report, Source, State
 from model.wishes import Wishes
-from targets.base import InQueue, Route
+from targets.base import InQueue, NotTaken, Route
 from targets.reference.clock import Clock
 from targets.reference.config import Config
 from targets.reference.courier import Courier
@@ -85,12 +85,18 @@ class Agent:
         content: bytes,
         wishes: Wishes = NO_WISHES,
     ) -> str:
-        """Take a message; its queue id."""
+        """Take a message; its queue id. Raises NotTaken if it cannot be kept."""
         queue_id = secrets.token_hex(8).upper()
         now, date = self.clock.now(), self.clock.date()
         message = Message(queue_id, sender, tuple(recipients), content, now, date, wishes)
-        self.take(message)
+        try:
+            self.take(message)
+        except OSError as error:
+            raise NotTaken(self.policy.no_room()) from error
         return queue_id
+
+    def begin(self, sender: str, recipients: Sequence[str], content: bytes) -> None:
+        """Hear the beginning of a message: until its end comes it is its client's."""
 
     def take(self, message: Message) -> None:
         """Put a message that has been handed in into the queue."""

@@ -19,7 +19,7 @@ from email.utils import format_datetime
 from enum import StrEnum
 
 from targets.reference.dialect import Statement
-from targets.reference.outcome import Failure, Outcome, Server, Stage
+from targets.reference.outcome import Outcome, Server
 from targets.reference.queue import Message
 
 MOST_TEXT = 800
@@ -152,7 +152,7 @@ class Writer:
         block["Final-Recipient"] = _address(lost.recipient)
         block["Action"] = lost.action
         block["Status"] = lost.final.enhanced
-        if _met(lost.failure):
+        if _is_quoted(lost):
             block["Remote-MTA"] = f"dns;{_ascii(lost.failure.server.host)}"
         block["Diagnostic-Code"] = f"smtp;{_ascii(lost.final.diagnostic)}"
         block["Last-Attempt-Date"] = format_datetime(lost.attempted)
@@ -182,11 +182,15 @@ def _about(original: str, block: Part) -> Part:
     return whole
 
 
-def _met(outcome: Outcome) -> bool:
-    """Whether another mail host took part in the attempt (RFC 3464 section 2.3.5)."""
-    if isinstance(outcome, Failure):
-        return outcome.stage not in (Stage.DNS, Stage.CONNECT, Stage.INTERNAL)
-    return True
+def _is_quoted(lost: Lost) -> bool:
+    """Whether the Diagnostic-Code is what the server said, so that Remote-MTA must name it.
+
+    Beside a Remote-MTA it would be taken for that one's words, and without one for this agent's
+    (RFC 3464 section 2.3.6). RFC 3461 section 6.3 (h) wants one in any case; of a code that the agent gives
+    itself, as when mail has expired, it would not be true.
+    """
+    reply = lost.failure.reply
+    return reply is not None and lost.final.diagnostic == str(reply)
 
 
 def _headers(header: bytes) -> Part:

@@ -111,6 +111,11 @@ class Policy:
         """
         return wishes if offered else Wishes()
 
+    def no_room(self) -> str:
+        """The reply to who hands in mail that cannot be kept now (RFC 5321 section 4.2.2, RFC 3463
+        section 3.4)."""
+        return "452 4.3.1 Insufficient system storage"
+
     def loops(self, hops: int) -> bool:
         """Whether a message has been handed on so often that it must be going round."""
         return hops > MOST_HOPS

@@ -138,7 +138,11 @@ class Listener(Protocol):
 
 
 class Keeper(Protocol):
-    """Writes down what becomes of mail, so that it outlives the process. May raise OSError."""
+    """Writes down what becomes of mail, so that it outlives the process. May raise OSError.
+
+    What it could not keep but for lack of room it keeps as soon as it can; only what it did not take on is
+    forgotten.
+    """
 
     def together(self) -> AbstractContextManager[None]:
         """All that is written in its context is kept as one, or not at all."""
@@ -358,6 +362,8 @@ class Queue:
             with self._keeper.together():
                 self._keeper.changed(parcel)
                 tell()
+        except OSError as error:
+            sys.stderr.write(f"the spool cannot be written for now: {error}\n")
         except Exception:  # noqa: BLE001 - a notice that cannot be written must not stop the mail
             traceback.print_exc(file=sys.stderr)
 

@@ -3,7 +3,7 @@
 Theory of operation
 -------------------
 A request is `{"id": n, "do": verb, ...}`; its answer `{"id": n, "ok": value}` or
-`{"id": n, "error": sentence}`. A report is `{"report": {...}}`, unasked for. The first request
+`{"id": n, "error": sentence}`, or `{"id": n, "refused": reply}` for mail that is not taken. A report is `{"report": {...}}`, unasked for. The first request
 must be `configure`. Requests are carried out one after the other, in the order they came, and
 an accepted message is answered before its first report. When stdin closes the agent ends.
 """
@@ -19,6 +19,7 @@ from dataclasses import asdict
 from typing import Any
 
 from model.report import Report
+from targets.base import NotTaken
 from targets.reference.agent import Agent
 from targets.reference.config import from_json, routes
 from targets.reference.wishes import asked
@@ -43,6 +44,8 @@ class Door:
         """Carry out one request; its answer, an error included."""
         try:
             return {"id": request.get("id"), "ok": self._do(request)}
+        except NotTaken as refusal:
+            return {"id": request.get("id"), "refused": str(refusal)}
         except (KeyError, TypeError, ValueError, OSError) as error:
             return {"id": request.get("id"), "error": f"{type(error).__name__}: {error}"}
 
@@ -61,6 +64,9 @@ class Door:
                 content = base64.b64decode(request["content"])
                 wishes = asked(**{key: request[key] for key in WISHES if key in request})
                 return agent.submit(request["sender"], request["recipients"], content, wishes)
+            case "begin":
+                content = base64.b64decode(request["content"])
+                return agent.begin(request["sender"], request["recipients"], content)
             case "retry":
                 return agent.retry(*request["queue_ids"])
             case "advance":

@@ -17,6 +17,7 @@ from typing import Any
 from model.address import canonical
 from model.connector_file import BadConnectors
 from model.connectors import DomainType, NotThere, Organization
+from targets.base import NotTaken
 from targets.reference import show
 from targets.reference.intelligence import Alert, plain
 from targets.reference.organization import TRACE_KEPT, OrganizationAgent
@@ -159,7 +160,10 @@ class Shell:
             _check_address(sender)
         to = ", ".join(recipients)
         content = f"From: {sender or 'postmaster'}\r\nTo: {to}\r\nSubject: test\r\n\r\nA test.\r\n"
-        return self.agent.submit(sender, recipients, content.encode())
+        try:
+            return self.agent.submit(sender, recipients, content.encode())
+        except NotTaken as refusal:
+            raise BadCommand(f"the message is not taken: {refusal}") from refusal
 
     async def _retry(self, *names: str) -> Said:
         waiting = dict.fromkeys(each.message.queue_id for each in self.agent.queue.view())

@@ -21,6 +21,9 @@ is said after the line with its fate, so that whoever heard it can rely on it. O
 journal does not know whether it was said is said at the next start, unless whoever starts the agent
 knows that it has heard so many (`heard`).
 
+Where a line cannot be written, the disk being full, a message is not taken on; whatever else the line was to
+tell of has happened all the same, and is written with the next line. Until then it is in memory only.
+
 A spool belongs to one process at a time, which holds a lock on it. At the start the journal is
 written anew without what is over, and so it is when nothing waits and it has grown; each time to a
 second file that then takes the place of the first.
@@ -147,19 +150,24 @@ class Spool:
         self._write(["clock", self._offset])
 
     def took(self, message: Message, parcels: Sequence[Parcel]) -> None:
-        """A message has been taken on."""
-        with self.together():
-            self._write(["message", _of_message(message)])
-            for parcel in parcels:
-                self.changed(parcel)
+        """A message has been taken on. If it cannot be written (OSError), it has not."""
+        first = len(self._entries)
+        try:
+            with self.together():
+                self._write(["message", _of_message(message)])
+                for parcel in parcels:
+                    self.changed(parcel)
+        except OSError:
+            del self._entries[first:]
+            self._open.difference_update(map(_name, parcels))
+            raise
 
     def changed(self, parcel: Parcel) -> None:
         """The state of a parcel has changed."""
-        name = (parcel.message.queue_id, parcel.domain)
         if parcel.waiting:
-            self._open.add(name)
+            self._open.add(_name(parcel))
         else:
-            self._open.discard(name)
+            self._open.discard(_name(parcel))
         self._write(["parcel", _of_parcel(parcel)])
 
     # The file
@@ -182,14 +190,14 @@ class Spool:
             self._write(["said", None])
 
     def _flush(self) -> None:
-        entries, self._entries = self._entries, []
-        if not entries:
+        if not self._entries:
             return
         try:
-            self._size += _put(self._file, entries)
+            self._size += _put(self._file, self._entries)
         except OSError:
             os.ftruncate(self._file, self._size)  # no half line must stand before the next one
             raise
+        self._entries = []
         if not (self._open or self._unsaid) and self._size > MOST_IDLE:
             self._begin(())
 
@@ -210,7 +218,7 @@ class Spool:
             raise
         os.close(self._file)
         self._file, self._size = file, size
-        self._open = {(parcel.message.queue_id, parcel.domain) for parcel in parcels}
+        self._open = set(map(_name, parcels))
 
     def _read(self) -> tuple[dict[str, Values], dict[Name, Values]]:
         """The messages by queue id, and the parcels in which somebody waits by name."""
@@ -249,6 +257,10 @@ class Spool:
 def keeper(folder: str, say: Callable[[Report], None], heard: int) -> Keeper:
     """The keeper for a spool folder; where none is given the queue is in memory only."""
     return Spool(folder, say, heard) if folder else Forgetful(say)
+
+
+def _name(parcel: Parcel) -> Name:
+    return parcel.message.queue_id, parcel.domain
 
 
 def _put(file: int, entries: Sequence[Entry]) -> int:
