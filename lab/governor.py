@@ -1,4 +1,4 @@
-"""Lets scenarios start as fast as the lab can serve them, and no faster.
+"""Lets scenarios start as fast as lab and machine can serve them, and no faster.
 
 Theory of operation
 -------------------
@@ -6,32 +6,51 @@ Everything is launched together, but a thousand launches in one moment would kee
 for seconds, and an answer that comes too late is a fault of ours that looks like one of the
 scenario's. So launches come one after another, a short pause between two. A pause that lasts
 much longer than it should shows that the loop is behind with its work; then the next launch waits
-for another pause. What holds always: who has been admitted is never held up again.
+for another pause. So it does while the machine is crowded: a run has several labs, and an agent that
+starts a process for each message would leave none of the processors to the others. On a machine
+that stays crowded with other work, launches go on, only slower.
+
+What holds always: who has been admitted is never held up again.
 """
 
 import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
 
 BEHIND = 3.0
 """A pause that lasts so many times its length shows that the loop is behind."""
+CROWDED = 4
+"""Processes for each processor that are running or want to; with more the machine is crowded."""
+MOST_PAUSES = 20
+"""Pauses that one launch waits at most because of that."""
+_LOAD = Path("/proc/loadavg")
+
+
+def running() -> int:
+    """How many processes of the whole machine run or want to, this one included (proc(5))."""
+    return int(_LOAD.read_text().split()[3].partition("/")[0])
 
 
 class Governor:
-    """Admits one at a time; `pause` is in seconds."""
+    """Admits one at a time; `pause` is in seconds, `busy` counts the machine's running processes."""
 
-    def __init__(self, pause: float) -> None:
-        self._pause = pause
+    def __init__(self, pause: float, busy: Callable[[], int] = running) -> None:
+        self._pause, self._busy = pause, busy
+        self._most = CROWDED * (os.cpu_count() or 1)
         self._turn = asyncio.Lock()
 
     async def admit(self) -> None:
-        """Return when the lab has room for one more."""
+        """Return when the lab and the machine have room for one more."""
         async with self._turn:
-            while await self._one_pause() > BEHIND * self._pause:
-                continue
+            pauses = 0
+            while await self._is_behind() or (pauses < MOST_PAUSES and self._busy() > self._most):
+                pauses += 1
 
-    async def _one_pause(self) -> float:
-        """How long a pause really lasted, in seconds."""
+    async def _is_behind(self) -> bool:
+        """Whether a pause has lasted much longer than it should."""
         loop = asyncio.get_running_loop()
         began, over = loop.time(), loop.create_future()
         loop.call_later(self._pause, over.set_result, None)
         await over
-        return loop.time() - began
+        return loop.time() - began > BEHIND * self._pause

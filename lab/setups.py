@@ -16,7 +16,7 @@ from lab.lab import Order
 from lab.pace import DELAY, RETRY, Pace, scaled
 from lab.sealed import why_no_ipv6
 from model.behaviours import HalfReply, KeepThenStall, Late, Quota, StallAt
-from model.dns import Delay, Gone, Silence
+from model.dns import Delay, Gone, Silence, Truncate
 from model.scenario import HOUR, Disk, Family, Kill, Reach, Scenario, Source
 from model.socks import Socks
 from model.tls import REVOCATION, OwnCertificate, Tls
@@ -218,9 +218,8 @@ def _is_quick(scenario: Scenario) -> bool:
     crowd = max(len(scenario.hosts), scenario.mail.messages, len(scenario.mail.recipients)) > MANY
     away = any(host.reach in (Reach.SILENT, Reach.BACKLOG) for host in scenario.hosts)
     odd = any(h.box or h.swallows or h.socks is Socks.SILENT for h in scenario.hosts)
-    mute = any(
-        isinstance(x.fault, Delay | Silence) for zone in scenario.all_zones for x in zone.faults
-    )
+    faults = [spoiled.fault for zone in scenario.all_zones for spoiled in zone.faults]
+    mute = any(isinstance(fault, Delay | Silence | Truncate) for fault in faults)
     behaviours = [getattr(b, "behaviour", b) for h in scenario.hosts for b in h.behaviours]
     slow = any(isinstance(behaviour, SLOW) for behaviour in behaviours)
     return not (crowd or away or odd or mute or slow or scenario.connector.reuses)
