@@ -65,7 +65,7 @@ GOOD = ndr().content.decode()
 MACHINE = "Content-Type: message/delivery-status"
 HEADERS = "Content-Type: text/rfc822-headers"
 STATUS = "Status: 5.4.316"
-DIAGNOSTIC = "Diagnostic-Code: smtp;550 5.4.316 Message expired"
+DIAGNOSTIC = "Diagnostic-Code: smtp;550 5.4.316 Message expired, connection refused"
 FINAL = f"Final-Recipient: rfc822;{RECIPIENT}"
 REMOTE = f"{STATUS}\r\nRemote-MTA: dns;"
 ORIGINAL = f"{FINAL}\r\nOriginal-Recipient: rfc822;"
@@ -284,7 +284,9 @@ def test_a_part_for_machines_may_be_encoded(
 
     (block,) = parse(content).recipients
 
-    assert block.first("Diagnostic-Code") == "smtp;550 5.4.316 Message expir\u00e9"
+    assert (
+        block.first("Diagnostic-Code") == "smtp;550 5.4.316 Message expir\u00e9, connection refused"
+    )
     assert objections(parse(content), SENDING) == []
 
 
