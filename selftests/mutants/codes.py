@@ -132,13 +132,16 @@ class Nameless(Agent):
 
 
 class NamesTheDomain(Agent):
-    """Names the recipient's domain where the server's name belongs."""
+    """Names the recipient's domain where the name of the server that failed belongs."""
 
     def report(self, message: Message, fate: Fate) -> Report:
         """The report with another server in it."""
+        said = super().report(message, fate)
+        if said.state is State.DELIVERED:
+            return said
         domain = Server(fate.recipient.rpartition("@")[2])
         text = self.statement(fate.state, fate.outcome).diagnostic + dialect._where(domain)
-        return replace(super().report(message, fate), host=domain.host, ip="", text=text)
+        return replace(said, host=domain.host, ip="", text=text)
 
 
 class SaysElsewhere(Agent):

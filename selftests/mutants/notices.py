@@ -9,7 +9,7 @@ from email.utils import parseaddr
 from model.report import State
 from model.verdict import Law
 from selftests.mutants.mutant import Mutant
-from selftests.mutants.where import both, expires, is_refused_for_good, is_unheard
+from selftests.mutants.where import both, expires, is_refused_for_good, is_unheard, waits_for_hours
 from targets.reference.agent import Agent, Parts
 from targets.reference.dialect import Dialect, Statement
 from targets.reference.ndr import Action, Lost, Writer
@@ -204,6 +204,8 @@ class KeepsExpired(Agent):
 
 GIVEN_UP = (expires, is_refused_for_good)
 """Wherever mail comes back in the end."""
+TOLD = (*GIVEN_UP, waits_for_hours)
+"""And wherever a notice of delay may come home."""
 
 MUTANTS = (
     Mutant(Silent, GIVEN_UP, Law.ACCOUNTED, hours=True),
@@ -217,11 +219,11 @@ MUTANTS = (
         scope=("control.*", "expiry.null-sender", "expiry.connection-refused"),
         hours=True,
     ),
-    Mutant(Postmaster, GIVEN_UP, Law.NDR_IN_TIME, hours=True),
+    Mutant(Postmaster, TOLD, Law.NDR_IN_TIME, hours=True),
     # Through the chapter expiry only: elsewhere its NDR may come home when all is settled already.
     Mutant(AtOnce, (expires,), Law.NDR_IN_TIME, scope=("control.*", "expiry.*"), hours=True),
-    Mutant(TooEarly, (expires,), Law.NDR_IN_TIME, hours=True),
-    Mutant(OneDay, (expires,), Law.NDR_IN_TIME, hours=True),
+    Mutant(TooEarly, (waits_for_hours,), Law.NDR_IN_TIME, hours=True),
+    Mutant(OneDay, (waits_for_hours,), Law.NDR_IN_TIME, hours=True),
     Mutant(ReturnedEarly, (expires,), scope=("control.*", "expiry.*"), hours=True),
     Mutant(
         DropsUnheardEarly,
@@ -233,6 +235,6 @@ MUTANTS = (
     Mutant(OtherDetail, (is_refused_for_good,), scope=("control.*", "reply.*")),
     Mutant(OtherDelay, (expires,), scope=("control.*", "expiry.*"), hours=True),
     Mutant(ClassFour, GIVEN_UP, Law.CODE_CLASS, hours=True),
-    Mutant(AboutAnother, GIVEN_UP, Law.ACCOUNTED, hours=True),
+    Mutant(AboutAnother, TOLD, Law.ACCOUNTED, hours=True),
     Mutant(KeepsExpired, (expires,), Law.ACCOUNTED, hours=True),
 )
