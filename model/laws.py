@@ -6,6 +6,7 @@ scenario allows something (a second copy after a cut at the dot), the trace itse
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
@@ -92,7 +93,9 @@ def accounted(scenario: Scenario, trace: Trace) -> Wrongs:
     """
     hears = scenario.mail.hears
     wrongs = [w for one in trace.placement.recipients for w in _account(trace, one, hears)]
-    wrongs += [w for one in trace.placement.recipients for w in _untrue(trace, one)]
+    spelt = Counter(canonical(one).lower() for one in trace.placement.recipients)
+    told = (one for one in trace.placement.recipients if spelt[canonical(one).lower()] == 1)
+    wrongs += [w for one in told for w in _untrue(trace, one)]
     return wrongs + _unbidden(trace)
 
 
@@ -127,14 +130,12 @@ def _delivered(trace: Trace, recipient: str) -> int:
 def _untrue(trace: Trace, recipient: str) -> list[Mismatch]:
     """What is wrong if mail is said to be delivered that is not, or that is then said to be otherwise.
 
-    Agents say nothing of a local part's case, so of two that differ in it nothing is known. An agent
-    that was killed may have lost what it had said.
+    Agents say nothing of a local part's case, so of two that differ in it nothing is known, and
+    nobody asks. An agent that was killed may have lost what it had said.
     """
-    name = canonical(recipient).lower()
-    alike = [one for one in trace.placement.recipients if canonical(one).lower() == name]
     reports = reports_of(trace, recipient)
     states = [report.state for report in reports]
-    if len(alike) > 1 or State.DELIVERED not in states:
+    if State.DELIVERED not in states:
         return []
     wrongs = []
     if not any(copy.acknowledged for copy in copies_of(trace, recipient)):
