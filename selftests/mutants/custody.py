@@ -15,6 +15,7 @@ from selftests.mutants.where import (
     flaps,
     is_kept,
     is_refused_for_good,
+    waits_for_hours,
 )
 from targets.base import Route
 from targets.reference.agent import Agent, Parts
@@ -235,7 +236,7 @@ MUTANTS = (
     Mutant(DnsIsFinal, (fails_by(Cause.DNS_QUERY_FAILED),), Law.CODE_CLASS),
     Mutant(FourIsFinal, (fails_by(Cause.PEER_REPLY), flaps), Law.CODE_CLASS),
     Mutant(FivePasses, (is_refused_for_good,), Law.CODE_CLASS),
-    Mutant(NeverRetries, (expires,), needs_sealed=True, hours=True),
+    Mutant(NeverRetries, (waits_for_hours,), needs_sealed=True, hours=True),
     Mutant(CutIsSent, (fails_by(Cause.CLOSED_ABRUPTLY), flaps), Law.ACCOUNTED),
     Mutant(RefusalIsSent, (fails_by(Cause.PEER_REPLY), flaps), Law.ACCOUNTED),
     Mutant(DeliversTwice, (arrives,), Law.ACCOUNTED),
