@@ -10,7 +10,6 @@ from model.verdict import Law
 from selftests.mutants.mutant import Mutant
 from selftests.mutants.where import (
     arrives,
-    expires,
     fails_by,
     flaps,
     is_kept,
