@@ -30,7 +30,7 @@ from selftests.mutants.mutant import Mutant, matches, words
 from selftests.mutants.where import Where
 from targets.base import load
 
-AT_ONCE = 2
+AT_ONCE = 3
 """Labs that run at the same time."""
 SAMPLE = 10
 """Of so many scenarios where a mutant is not to be caught, one is run."""
