@@ -22,8 +22,8 @@ BEHIND = 3.0
 """A pause that lasts so many times its length shows that the loop is behind."""
 CROWDED = 4
 """Processes for each processor that are running or want to; with more the machine is crowded."""
-MOST_PAUSES = 20
-"""Pauses that one launch waits at most because of that."""
+BREATHS, BREATH = 4, 5.0
+"""So many times one launch waits at most because of that, and so many pauses each time."""
 _LOAD = Path("/proc/loadavg")
 
 
@@ -43,14 +43,17 @@ class Governor:
     async def admit(self) -> None:
         """Return when the lab and the machine have room for one more."""
         async with self._turn:
-            pauses = 0
-            while await self._is_behind() or (pauses < MOST_PAUSES and self._busy() > self._most):
-                pauses += 1
+            while await self._lasted(self._pause) > BEHIND * self._pause:
+                continue
+            for _ in range(BREATHS):
+                if self._busy() <= self._most:
+                    return
+                await self._lasted(BREATH * self._pause)
 
-    async def _is_behind(self) -> bool:
-        """Whether a pause has lasted much longer than it should."""
+    async def _lasted(self, seconds: float) -> float:
+        """How long a pause of so many seconds really lasted."""
         loop = asyncio.get_running_loop()
         began, over = loop.time(), loop.create_future()
-        loop.call_later(self._pause, over.set_result, None)
+        loop.call_later(seconds, over.set_result, None)
         await over
-        return loop.time() - began > BEHIND * self._pause
+        return loop.time() - began

@@ -12,6 +12,7 @@ from catalogue.control import CLOSING, OPENING
 from fakes.reach import NOWHERE
 from fixtures.runs import CONTROLS, WHOLE
 from fixtures.shards import plain, shard
+from lab.governor import BREATHS, Governor
 from lab.held import held
 from lab.journal import Journal
 from lab.pace import PACES
@@ -425,3 +426,19 @@ def test_a_reading_of_the_queue_is_found_by_id_and_by_domain() -> None:
 
     assert found.by_id == {"1": ("a@x.test", "b@Y.test."), "2": ("c@x.test",)}
     assert found.by_domain == {"x.test": ("a@x.test", "c@x.test"), "y.test": ("b@Y.test.",)}
+
+
+@pytest.mark.parametrize(("busy", "asked"), [([10**6], BREATHS), ([10**6, 0], 2), ([0], 1)])
+def test_nobody_starts_while_the_machine_is_crowded(busy: list[int], asked: int) -> None:
+    """Until it is not, or for some breaths at most: other work must not stop a run."""
+    counts: list[int] = []
+
+    def running_now() -> int:
+        counts.append(busy[min(len(counts), len(busy) - 1)])
+        return counts[-1]
+
+    async def admit() -> None:
+        await Governor(1e-4, running_now).admit()
+
+    asyncio.run(admit())
+    assert len(counts) == asked
