@@ -438,7 +438,7 @@ def test_nobody_starts_while_the_machine_is_crowded(busy: list[int], asked: int)
         return counts[-1]
 
     async def admit() -> None:
-        await Governor(1e-4, running_now).admit()
+        await Governor(0.01, running_now).admit()
 
     asyncio.run(admit())
     assert len(counts) == asked
