@@ -190,7 +190,10 @@ def test_the_fields_of_an_ndr() -> None:
     lost = Lost(
         "u@d.test", Dialect().expired(hung), Dialect().queued(hung), hung, now - timedelta(hours=2)
     )
-    content = Writer("out.test").write(message, [lost], now, "N1")
+    refused = Failure(Stage.RCPT, Kind.REPLY, SERVER, Reply(550, "5.1.1 unknown"))
+    final = Dialect().returned(refused)
+    quoted = Lost("w@d.test", final, final, refused, now)
+    content = Writer("out.test").write(message, [lost, quoted], now, "N1")
     read = email.message_from_bytes(content, policy=email.policy.default)
     assert isinstance(read, EmailMessage)
     assert read.get_content_type() == "multipart/report"
@@ -198,12 +201,15 @@ def test_the_fields_of_an_ndr() -> None:
     text, status, _ = list(read.iter_parts())
     blocks = status.get_payload()
     assert isinstance(blocks, list)
-    whole, block = blocks
+    whole, block, quoting = blocks
     assert isinstance(whole, EmailMessage)
     assert isinstance(block, EmailMessage)
+    assert isinstance(quoting, EmailMessage)
     assert whole["Reporting-MTA"] == "dns;out.test"
     assert whole["Arrival-Date"] == "Wed, 20 Mar 2019 13:05:09 +0000"
-    assert block["Remote-MTA"] == "dns;mx.d.test"
+    assert block["Remote-MTA"] is None, "beside the agent's own words nobody else is named"
+    assert quoting["Remote-MTA"] == "dns;mx.d.test"
+    assert quoting["Diagnostic-Code"] == "smtp;550 5.1.1 unknown"
     assert block["Last-Attempt-Date"] == "Wed, 20 Mar 2019 11:05:09 +0000"
     people = text.get_content()
     assert "Diagnostic information for administrators:" in people

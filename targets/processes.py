@@ -7,6 +7,7 @@ own, so that no other agent's are met.
 
 import contextlib
 import os
+import re
 import select
 import signal
 import time
@@ -17,6 +18,9 @@ from lab.room import AgentDied
 
 END_TIMEOUT = 10.0
 """Seconds that a killed process may take to be gone: the kernel may have to end a write."""
+
+_LOCKED = re.compile(r" [0-9a-f]+:[0-9a-f]+:(\d+) ")
+"""Device and inode in a line of /proc/locks."""
 
 Ours = Callable[[Path], bool]
 """Whether a program, by its path, is one of the agent's."""
@@ -62,3 +66,11 @@ def outlive(pids: Sequence[int], timeout: float) -> list[int]:
         finally:
             os.close(descriptor)
     return left
+
+
+def locked() -> frozenset[int]:
+    """The inodes of the files that a process in this room's process table has locked.
+
+    Asked of the kernel (proc(5), /proc/locks), since to try a lock is to hold it for a moment.
+    """
+    return frozenset(map(int, _LOCKED.findall(Path("/proc/locks").read_text())))

@@ -32,7 +32,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.room import Account, AgentDied, Room, Unavailable
@@ -210,16 +210,15 @@ class Adapter:
         Postfix logs a deferral a moment before it puts the message back into the deferred queue;
         a flush in that moment would pass it by.
         """
-        self._put_back(queue_ids)
+        spool = self._conf.parent / "spool"
+        _wait_while(
+            lambda: any(
+                (spool / "active" / one).exists() or _is_locked(spool.glob(f"deferred/?/{one}"))
+                for one in queue_ids
+            )
+        )
         for queue_id in queue_ids:
             self._postqueue("-i", queue_id)
-
-    def _put_back(self, queue_ids: Sequence[str]) -> None:
-        """Wait until none of the messages is under delivery, but not for long."""
-        active = self._conf.parent / "spool/active"
-        deadline = time.monotonic() + PUT_BACK_TIMEOUT
-        while any((active / one).exists() for one in queue_ids) and time.monotonic() < deadline:
-            select.select([], [], [], LOOK_AGAIN)
 
     def pass_time(self, seconds: float) -> None:
         """Move the clock, and have the deferred queue scanned.
@@ -233,8 +232,11 @@ class Adapter:
                 "Postfix's clock cannot be moved: it was not started with Timers.moves, "
                 "or libfaketime is not on this machine"
             )
-        active = os.listdir(self._conf.parent / "spool/active")
-        self._put_back([one for one in active if one in self._tried])
+        spool = self._conf.parent / "spool"
+        tried = [
+            spool / "active" / one for one in os.listdir(spool / "active") if one in self._tried
+        ]
+        _wait_while(lambda: any(map(Path.exists, tried)) or _is_locked(spool.glob("deferred/?/*")))
         self._clock.advance(seconds)
         self._scan()
 
@@ -347,6 +349,31 @@ def _library() -> Path | None:
     with contextlib.suppress(Unavailable):
         return faketime.library(installed_or_unpacked())
     return None
+
+
+def _wait_while(busy: Callable[[], bool]) -> None:
+    """Wait as long as Postfix is busy with something, but not for long."""
+    deadline = time.monotonic() + PUT_BACK_TIMEOUT
+    while busy() and time.monotonic() < deadline:
+        select.select([], [], [], LOOK_AGAIN)
+
+
+def _is_locked(files: Iterable[Path]) -> bool:
+    """Whether a delivery agent still has one of the queue files locked.
+
+    It lets go a moment after the queue manager has put the message back; whoever asks for the
+    message in between has it put off for a minute ("skipped, still being delivered").
+    """
+    locked = processes.locked()
+    return any(_inode(file) in locked for file in files)
+
+
+def _inode(file: Path) -> int:
+    """A file's inode; 0, which no file has, if it has gone on meanwhile."""
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return 0
 
 
 def _is_ours(program: Path) -> bool:
