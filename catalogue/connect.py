@@ -46,6 +46,7 @@ from model.scenario import (
     Scenario,
     Source,
 )
+from model.shortage import Shortage
 from model.smtp import Action, Behaviour, Listen, Send, Stage
 from model.socks import Socks
 from model.tls import Tls
@@ -190,6 +191,13 @@ NO_SOURCE = Fails(Cause(Failure.LOCAL_FAULT, "source-address"))
 FROM_FIRST, FROM_SECOND = Connector(source=Source.FIRST), Connector(source=Source.SECOND)
 FROM_NOWHERE = Connector(source=Source.ABSENT)
 BARS_FIRST = Host(bars=Source.FIRST)
+LATER = "450 4.2.1 Later"
+NO_PORT = Recovers(Fails(Cause(Failure.PEER_REPLY, "transient"), LATER), then=(NO_SOURCE,))
+
+
+def _later(name: str = "mx1", times: int = 1) -> Host:
+    """A host that puts the mail off until the ports are gone."""
+    return Host(name, (Reply(Stage.RCPT, LATER, times=times),))
 
 
 def _from_second(words: str) -> tuple[Mark, ...]:
@@ -599,6 +607,24 @@ SCENARIOS = around(
             connector=FROM_NOWHERE,
             course=_from_second("the connector is given an address that the machine has"),
             expect=Recovers(NO_SOURCE),
+        ),
+        *(
+            Scenario(
+                id=f"connect.ports.used-up{variant}",
+                title=f"No port is left to connect from: {words}, and leaves when there are some",
+                rule=LOCAL_FAULT,
+                hosts=hosts,
+                connector=Connector(smart_hosts=smart_hosts),
+                mail=Mail(messages=messages),
+                short_of=Shortage.NO_PORTS,
+                expect=NO_PORT,
+            )
+            for variant, words, hosts, smart_hosts, messages in (
+                ("", "the mail waits", (_later(),), (), 1),
+                (".two-hosts", "no host has the blame", (_later(), _later("mx2")), (), 1),
+                (".smart-host", "mail by a smart host waits", (_later(),), ("mx1",), 1),
+                (".many", "each of twenty messages waits", (_later(times=20),), (), 20),
+            )
         ),
     ),
     connector=BY_ADDRESS,

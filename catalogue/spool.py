@@ -5,7 +5,8 @@ from catalogue.rules import NO_ROOM, NOT_LOST_FOR_SHORTAGE, TRANSIENT
 from model.behaviours import Reply
 from model.expect import AnyOf, Arrives, Delivers, Each, Fails, PutOff, Turns
 from model.failure import Cause, Failure
-from model.scenario import Change, Disk, Host, Mail, Scenario
+from model.scenario import Change, Host, Mail, Scenario
+from model.shortage import Shortage
 from model.smtp import Stage
 
 LARGER_THAN_A_BLOCK = 20_000
@@ -23,7 +24,7 @@ SCENARIOS = around(
             title="The agent's disk is full: new mail is put off, and taken when there is room",
             rule=NO_ROOM,
             mail=Mail(meanwhile="new", octets=LARGER_THAN_A_BLOCK),
-            disk=Disk.FULL,
+            short_of=Shortage.DISK_FULL,
             expect=Each((("user", Delivers()), ("new", PutOff()))),
         ),
         Scenario(
@@ -32,7 +33,7 @@ SCENARIOS = around(
             rule=NOT_LOST_FOR_SHORTAGE,
             hosts=(Host(behaviours=(Reply(Stage.MAIL, LATER, times=20),)),),
             mail=Mail(messages=20),
-            disk=Disk.FULL,
+            short_of=Shortage.DISK_FULL,
             expect=Arrives(),
         ),
         Scenario(
@@ -41,7 +42,7 @@ SCENARIOS = around(
             rule=TRANSIENT,
             hosts=(Host(behaviours=(Reply(Stage.MAIL, LATER, times=40),)),),
             mail=Mail(messages=20),
-            disk=Disk.FULL,
+            short_of=Shortage.DISK_FULL,
             expect=Arrives(),
         ),
         Scenario(
@@ -51,7 +52,7 @@ SCENARIOS = around(
             hosts=(Host(behaviours=(Reply(Stage.RCPT, LATER),)),),
             mail=Mail(octets=LARGER_THAN_A_BLOCK),
             change=Change(hosts=(Host(behaviours=(Reply(Stage.RCPT, NOBODY),)),)),
-            disk=Disk.FULL,
+            short_of=Shortage.DISK_FULL,
             expect=Turns(
                 Fails(Cause(Failure.PEER_REPLY, "transient"), LATER),
                 Fails(Cause(Failure.PEER_REPLY, "permanent"), NOBODY),
@@ -63,7 +64,7 @@ SCENARIOS = around(
             title="There is room for a small message, not for this one: it is put off, not cut short",
             rule=NO_ROOM,
             mail=Mail(meanwhile="new", octets=LARGE),
-            disk=Disk.NEARLY_FULL,
+            short_of=Shortage.DISK_NEARLY_FULL,
             expect=Each((("user", Delivers()), ("new", PutOff()))),
         ),
         Scenario(
@@ -71,7 +72,7 @@ SCENARIOS = around(
             title="No file more can be made: new mail is put off, if it would need one",
             rule=NO_ROOM,
             mail=Mail(meanwhile="new", octets=LARGER_THAN_A_BLOCK),
-            disk=Disk.NO_INODES,
+            short_of=Shortage.NO_INODES,
             expect=Each((("user", Delivers()), ("new", AnyOf(PutOff(), Arrives())))),
         ),
         Scenario(
@@ -80,7 +81,7 @@ SCENARIOS = around(
             rule=NOT_LOST_FOR_SHORTAGE,
             hosts=(Host(behaviours=(Reply(Stage.MAIL, LATER, times=20),)),),
             mail=Mail(messages=20),
-            disk=Disk.NO_INODES,
+            short_of=Shortage.NO_INODES,
             expect=Arrives(),
         ),
     ),

@@ -29,7 +29,8 @@ from model.expect import (
 )
 from model.failure import REASONS
 from model.middlebox import name_of
-from model.scenario import Disk, Family, Host, Kill, Mail, Reach, Scenario, Source
+from model.scenario import Family, Host, Kill, Mail, Reach, Scenario, Source
+from model.shortage import OF_DISK, Shortage
 from model.smtp import ALWAYS, Behaviour, Moment, Say, Stage
 from model.socks import Socks
 from model.tls import Flaw, Handshake, OwnCertificate, must_refuse
@@ -231,9 +232,11 @@ def _untimely(scenario: Scenario) -> Iterator[str]:
         yield "its agent is killed, and time is let pass: these are different labs"
     if scenario.outage and (scenario.is_timed or scenario.kill is not Kill.NEVER):
         yield "its name server goes away, and time or the agent, too: these are different labs"
-    if scenario.disk is not Disk.ROOMY and (scenario.is_timed or scenario.kill is not Kill.NEVER):
-        yield "its agent's disk is filled up in a lab where nothing else happens to the agent"
-    if bool(scenario.mail.meanwhile) and scenario.disk is Disk.ROOMY:
+    if scenario.short_of is not Shortage.NONE and (
+        scenario.is_timed or scenario.kill is not Kill.NEVER
+    ):
+        yield "its agent runs short of something in a lab where nothing else happens to the agent"
+    if bool(scenario.mail.meanwhile) and scenario.short_of not in OF_DISK:
         yield "it hands mail in while there is no room, and there always is"
 
 

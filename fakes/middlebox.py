@@ -25,13 +25,13 @@ import contextlib
 import socket
 import ssl
 import struct
-from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fakes.receiver import Receiver
-from fakes.smtp import LINE_LIMIT, MailHost, Secured, Session, peer_of, stop_listening
+from fakes.secured import Secured
+from fakes.smtp import LINE_LIMIT, MailHost, Session, peer_of, stop_listening
 from fakes.transaction import Transaction
 from model.events import Accepted, Closed, Connected, Did, Encrypted, Event, Heard, TlsFailed
 from model.middlebox import (
@@ -514,7 +514,7 @@ class Crossing:
         self.agent.buffer.clear()  # RFC 3207 section 4.2: what came in clear is void
         self.agent.held, self._flaw = True, flaw
         context = self._box.context(flaw)
-        below: sslproto.SSLProtocol = Secured(loop, self.agent, context, done, server_side=True)
+        below = Secured(loop, self.agent, context, done, server_side=True)
         done.add_done_callback(self._shaken)
         self.agent.raw.set_protocol(below)
         below.connection_made(self.agent.raw)

@@ -3,10 +3,10 @@
 Theory of operation
 -------------------
 A `Pki` has a root that the agent trusts, an intermediate below it that issues the leaves, a root
-that nobody knows, one whose clients the hosts let in, and for each flaw that sits in the chain an authority that has it. trustme
-makes the sound authorities; the rest is made by `fakes/mint.py`, since trustme makes no flawed
-ones. A server context is made at the first request for a flaw and a name, and kept: handshakes
-share it. How the host then shakes hands is in `fakes/handshake.py`.
+that nobody knows, one whose clients the hosts let in, and for each flaw that sits in the chain an
+authority that has it. trustme makes the sound authorities; the rest is made by `fakes/mint.py`,
+since trustme makes no flawed ones. A server context is made at the first request for a flaw and a
+name, and kept: handshakes share it. How the host then shakes hands is in `fakes/handshake.py`.
 
 What holds always: a certificate has the one flaw that it is made for and no other (an expired
 one has a good chain and the right names). Every authority that might be trusted has a revocation

@@ -19,24 +19,23 @@ witness before the agent can react to it; a connection that ends is told exactly
 is carried out if and only if its reply is 2yz or 3yz.
 
 Not on aiosmtpd, whose streams cannot send half a reply, cut a body after k octets, inject
-octets behind a 220, or be as quick; the sink, which is never at fault, is (`fakes/sink.py`). It
-leans on private seams of asyncio's `SSLProtocol`, all of them in `Secured`.
+octets behind a 220, or be as quick; the sink, which is never at fault, is (`fakes/sink.py`). TLS
+is asyncio's, with what it lacks in `fakes/secured.py`.
 """
 
 import asyncio
 import collections
-import contextlib
 import functools
 import socket
 import ssl
 import struct
-from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 from fakes.receiver import Receiver
+from fakes.secured import Rationed, Secured, client_of, words_of
 from fakes.transaction import Transaction
 from fakes.wire import Program, attach, no_more_than, not_from
 from fakes.witness import Witness
@@ -602,7 +601,7 @@ class Session(Receiver):
         self.connection_lost(None)
 
     def _handshake_failed(self, error: BaseException) -> None:
-        self.host.saw(TlsFailed(self.host.now(), self.host.name, self.conn, _words_of(error)))
+        self.host.saw(TlsFailed(self.host.now(), self.host.name, self.conn, words_of(error)))
 
     def _secured(self, made: Any) -> Encrypted:
         return Encrypted(
@@ -613,7 +612,7 @@ class Session(Receiver):
             (made.cipher() or ("",))[0],
             getattr(made, "offered_sni", ""),
             getattr(made, "shown", self.host.flaw),
-            _client_of(made),
+            client_of(made),
             bool(made.session_reused),
         )
 
@@ -627,48 +626,6 @@ class Session(Receiver):
     def _did(self, stage: Stage, deed: str, spoiled: bool) -> None:
         host = self.host
         host.saw(Did(host.now(), host.name, self.conn, stage, deed, spoiled))
-
-
-class Secured(sslproto.SSLProtocol):
-    """asyncio's TLS, which forgets to send the alert of a handshake that failed.
-
-    And which sets aside 256 KiB for each connection, of which hundreds live at once here. And it
-    ends TLS and TCP only together.
-    """
-
-    max_size = 1 << 15
-
-    def say_goodbye(self) -> None:
-        """Send the alert close_notify, and wait for none; nothing if the handshake is not over."""
-        with contextlib.suppress(ssl.SSLError):  # the peer has not said it, too; or has broken off
-            self._sslobj.unwrap()  # type: ignore[attr-defined] # private, so untyped
-        self._process_outgoing()  # type: ignore[attr-defined]
-
-    def _on_handshake_complete(self, error: BaseException | None) -> None:
-        if error is not None:
-            self._process_outgoing()  # type: ignore[attr-defined] # private, so untyped
-        super()._on_handshake_complete(error)
-
-
-class Rationed:
-    """A transport that lets so many octets out, and has something else done at the first beyond."""
-
-    def __init__(self, below: Any, most: int, beyond: Callable[[], None]) -> None:
-        self._below, self._left, self._beyond = below, most, beyond
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._below, name)
-
-    def write(self, octets: bytes) -> None:
-        """Write what is left of the ration; nothing once it is used up."""
-        if self._left < 0:
-            return
-        self._below.write(octets[: self._left])
-        if len(octets) > self._left:
-            self._left = -1
-            self._beyond()
-        else:
-            self._left -= len(octets)
 
 
 def _how(action: HangUp) -> str:
@@ -700,15 +657,3 @@ def peer_of(transport: asyncio.BaseTransport) -> str:
     """The address at the other end; empty if it is gone already."""
     peer = transport.get_extra_info("peername")
     return str(peer[0]) if peer else ""
-
-
-def _client_of(made: Any) -> str:
-    """The common name in the client's certificate; only one that was verified has fields here."""
-    fields = made.getpeercert() or {}
-    names = (v for part in fields.get("subject", ()) for k, v in part if k == "commonName")
-    return next(names, "")
-
-
-def _words_of(error: BaseException) -> str:
-    reason = getattr(error, "reason", None)
-    return str(reason) if reason else (str(error) or type(error).__name__)

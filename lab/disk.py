@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.sealed import mount
-from model.scenario import Disk
+from model.shortage import Shortage
 
 SIZE = 48 << 20
 """Octets of the disk: there are agents that want 10 MB free by default."""
@@ -44,18 +44,18 @@ class SmallDisk:
         mount("tmpfs", folder, "tmpfs", options=options)
         self._ballast = folder / BALLAST
 
-    def fill(self, how: Disk) -> None:
+    def take(self, how: Shortage) -> None:
         """Take the room. Raises OSError for anything but a disk that is full."""
         self._ballast.mkdir(mode=0o700)
-        if how is Disk.NO_INODES:
+        if how is Shortage.NO_INODES:
             self._use_up_inodes()
             return
         with (self._ballast / "file").open("wb") as file:
             size = _grown(file.fileno())
-            if how is Disk.NEARLY_FULL:
+            if how is Shortage.DISK_NEARLY_FULL:
                 os.ftruncate(file.fileno(), size - LEFT)
 
-    def empty(self) -> None:
+    def give_back(self) -> None:
         """Give it back."""
         for path in self._ballast.iterdir():
             path.unlink()

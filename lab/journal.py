@@ -2,13 +2,13 @@
 
 Theory of operation
 -------------------
-One page a scenario, opened at its launch, which is second 0 of its events. Events are appended
-on the lab's loop only and never changed. Whoever waits is woken when the agent says something of a
+One page a scenario, opened at its launch, which is second 0 of its events. Events are appended on
+the lab's loop only and never changed. Whoever waits is woken when the agent says something of a
 recipient or mail comes home, and looks at those events again: they are few, where hundreds of
-messages leave tens of thousands of others.
-What belongs to no page is a stray, and so is mail that arrives when its page is settled: the
-verdict is out by then. What goes astray and names a page is judged there, if it still can be. Once time has been let pass, late mail is only what expiry brings. A page that
-was never opened swallows its events: they come from the sink's own connections.
+messages leave tens of thousands of others. What belongs to no page is a stray, and so is mail that
+arrives when its page is settled: the verdict is out by then. What goes astray and names a page is
+judged there, if it still can be. Once time has been let pass, late mail is only what expiry brings.
+A page that was never opened swallows its events: they come from the sink's own connections.
 """
 
 import asyncio

@@ -8,31 +8,34 @@ is there.
 
 Scenarios that are about time hold at a barrier until all the others are done, because time passes
 for everybody (`lab/timeline.py`). Those in which the agent is killed hold until all are where that
-is to happen, and so do those whose agent's disk is filled up; those in which the name server is gone begin when it is (`lab/outage.py`). The control that closes a chapter starts when the chapter has ended, the last one when everything has.
+is to happen, and so do those whose agent runs short of something (`lab/shortages.py`); those in
+which the name server is gone begin when it is (`lab/outage.py`). The control that closes a chapter starts when the chapter
+has ended, the last one when everything has.
 
 What holds always: the lab judges nothing; what goes wrong in it is a `LabBroken` with a
 sentence, never a trace; if the agent dies, every scenario still alive is broken by that.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fakes.pki import Pki
-from lab.disk import SmallDisk
 from lab.governor import Governor
 from lab.life import Life
 from lab.outage import Outages
 from lab.pace import Pace
 from lab.plan import place_all
 from lab.room import AgentDied, Room
+from lab.shortages import Shortages, Supply, supplies
 from lab.subject import Subject
 from lab.timeline import Timeline
 from lab.world import World
-from model.scenario import Disk, Kill, Scenario
+from model.scenario import Kill, Scenario
+from model.shortage import Shortage
 from model.trace import Clock, Trace
-from targets.base import Target
+from targets.base import Capability, Target
 
 Settled = tuple[str, "Trace | LabBroken"]
 """A scenario's id, and its evidence or what broke it."""
@@ -55,8 +58,8 @@ class Order:
     configure the agent as a whole, as does `delay`: all in seconds. `clock` says how hours pass.
 
     `kills` are seconds after the start, at which the agent is killed whatever it is doing; what
-    becomes of the mail is waited for only when the last one is over. `crowded`: the agent's queue has
-    a small disk of its own, which is filled up.
+    becomes of the mail is waited for only when the last one is over. `short`: the agent's machine
+    runs short of something on the way.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -68,7 +71,7 @@ class Order:
     delay: float = 0.0
     clock: Clock = Clock.RUNS
     kills: tuple[float, ...] = ()
-    crowded: bool = False
+    short: bool = False
 
     @property
     def everything(self) -> tuple[Scenario, ...]:
@@ -99,9 +102,7 @@ class Lab:
         outages = Outages(self.world.dns, first, sealed=self._room.sealed)
         try:
             await self.world.open(placed)
-            disk = (
-                SmallDisk(self._room.work / self._subject.target.spool) if order.crowded else None
-            )
+            shortages = Shortages(self._supplies() if order.short else {}, first)
             await self._subject.start(self._room, pace.timers, placed)
             if moves:
                 self.world.journal.let_time_pass()
@@ -110,7 +111,7 @@ class Lab:
                 self._see_to(self._kill(first)),
                 self._see_to(outages.run()),
                 self._see_to(self._kill_at(order.kills, lives)),
-                self._see_to(self._crowd(disk, first)),
+                self._see_to(shortages.run()),
             ]
             orders = _in_order(lives, len(first))
             tasks = {
@@ -152,7 +153,7 @@ class Lab:
             self._settled.put_nowait((life.id, fault))
         finally:
             life.at_barrier.set()  # however it ended: time must go on for the others
-            life.did_without_room.set()
+            life.did_without.set()
             life.over.set()
 
     async def _trace(self, life: Life) -> Trace | LabBroken:
@@ -185,29 +186,11 @@ class Lab:
         for life in doomed:
             life.was_killed.set()
 
-    async def _crowd(self, disk: SmallDisk | None, lives: Sequence[Life]) -> None:
-        """Fill the disk up and empty it, in one way after another, for those that are about that."""
-        if disk is None:
-            return
-        for life in lives:
-            await (life.over if life.scenario.disk is Disk.ROOMY else life.at_barrier).wait()
-        for how in Disk:
-            crowded = [life for life in lives if life.scenario.disk is how is not Disk.ROOMY]
-            if crowded:
-                await self._fill(disk, how, crowded)
-
-    async def _fill(self, disk: SmallDisk, how: Disk, lives: Sequence[Life]) -> None:
-        """Fill the disk up in one way, and empty it when everybody has seen what comes of it."""
-        await asyncio.to_thread(disk.fill, how)
-        for life in lives:
-            life.lose_room()
-        for life in lives:
-            await life.did_without_room.wait()
-        await asyncio.to_thread(disk.empty)
-        for life in lives:
-            life.regain_room()
-        for life in lives:
-            await life.over.wait()
+    def _supplies(self) -> Mapping[Shortage, Supply]:
+        """What can be taken away, before the agent starts."""
+        target = self._subject.target
+        own = Capability.SPOOL_OF_ITS_OWN in target.capabilities
+        return supplies(self._room.work / target.spool if own else None)
 
     async def _kill_at(self, moments: Sequence[float], lives: Sequence[Life]) -> None:
         """Kill the agent at these seconds after the start, and start it again each time."""

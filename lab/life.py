@@ -4,9 +4,10 @@ Theory of operation
 -------------------
 States: launched -> answered (the first report about each recipient) -> [one of: tried again, in a
 world that may have changed; grown old, mark by mark, with everybody else (`lab/timeline.py`);
-killed and started again; through with the attempts that the name server is gone for (`lab/outage.py`); left without room on its disk for a while] -> settled (quiet, books balanced) -> over. If the agent takes no message,
-there is only the settling. A step that does not
-come in the pace's patience is not an error here: the trace then shows that it never came.
+killed and started again; through with the attempts that the name server is gone for
+(`lab/outage.py`); left short of something for a while (`lab/shortages.py`)] -> settled (quiet, books balanced) ->
+over. If the agent takes no message, there is only the settling. A step that does not come in the
+pace's patience is not an error here: the trace then shows that it never came.
 """
 
 import asyncio
@@ -26,23 +27,24 @@ from model.events import (
     Declined,
     Did,
     Elapsed,
-    Emptied,
     Event,
-    Filled,
     Killed,
     Queued,
+    RanShort,
     Reported,
     ResolverBack,
     ResolverGone,
     Retried,
     Returned,
     Submitted,
+    Supplied,
 )
 from model.expect import Turns, is_tried_again, ways
 from model.ndr import read_notices
 from model.report import State
-from model.scenario import Change, Disk, Home, Kill, Mark
+from model.scenario import Change, Home, Kill, Mark
 from model.schedule import marks as schedule_marks
+from model.shortage import Shortage
 from model.trace import Clock, Trace
 from model.waits import in_silence
 from targets.base import Capability, Envelope, NotTaken, Route
@@ -52,7 +54,7 @@ Wanted = Callable[[Words], bool]
 ATTEMPTS = 4
 """How often a recovery is tried before it counts as not coming."""
 REPAIRS = 20
-"""How often mail that has outlived the agent, or a full disk, is tried before it counts as stuck."""
+"""How often mail that has outlived the agent, or a shortage, is tried before it counts as stuck."""
 AT_ONCE = 8
 """Messages of one scenario that are handed in at the same time: it is not alone."""
 OVER = (State.RETURNED, State.EXPIRED)
@@ -77,9 +79,9 @@ class Life:
         self.time_is_up = asyncio.Event()
         self.was_killed = asyncio.Event()
         self._resolver_is_back = asyncio.Event()
-        self.has_no_room = asyncio.Event()
-        self.did_without_room = asyncio.Event()
-        self.has_room = asyncio.Event()
+        self.is_short = asyncio.Event()
+        self.did_without = asyncio.Event()
+        self.is_supplied = asyncio.Event()
         self.kills_over: asyncio.Event | None = None
         self.over = asyncio.Event()
         self._world, self._subject, self._placed = world, subject, placed
@@ -141,8 +143,8 @@ class Life:
             await self._be_killed()
         elif self.scenario.outage is not None:
             await self._bear(self.scenario.outage)
-        elif self.scenario.disk is not Disk.ROOMY:
-            await self._do_without_room()
+        elif self.scenario.short_of is not Shortage.NONE:
+            await self._do_without()
         else:
             await self._see_first_attempts()
             await self._go_on()
@@ -196,11 +198,11 @@ class Life:
             self._saw(ResolverBack(self._now()))
         self._resolver_is_back.set()
 
-    async def _do_without_room(self) -> None:
-        """Be tried, and hand a message in, while the disk is full; both once more when it is not."""
+    async def _do_without(self) -> None:
+        """Be tried, and hand a message in, while there is not enough; both once more when there is."""
         await self._until(self._answered)
         self.at_barrier.set()
-        await self.has_no_room.wait()
+        await self.is_short.wait()
         if self.scenario.change is not None:
             await self._change(self.scenario.change)
         meanwhile = self._placed.meanwhile
@@ -208,8 +210,8 @@ class Life:
             await self._submit(meanwhile)
         if not self._settled_for_all(self._words()):
             await self._order_in_vain()
-        self.did_without_room.set()
-        await self.has_room.wait()
+        self.did_without.set()
+        await self.is_supplied.wait()
         if meanwhile is not None and not set(map(_name, meanwhile.recipients)) <= self._recipients:
             await self._submit(meanwhile)
             await self._until(self._answered)
@@ -226,15 +228,15 @@ class Life:
                 return
             await self._order_in_vain()
 
-    def lose_room(self) -> None:
-        """Note that the agent's disk is full."""
-        self._saw(Filled(self._now()))
-        self.has_no_room.set()
+    def run_short(self) -> None:
+        """Note that the agent's machine has run short of what this is about."""
+        self._saw(RanShort(self._now(), self.scenario.short_of))
+        self.is_short.set()
 
-    def regain_room(self) -> None:
-        """Note that there is room on it again."""
-        self._saw(Emptied(self._now()))
-        self.has_room.set()
+    def be_supplied(self) -> None:
+        """Note that it has enough again."""
+        self._saw(Supplied(self._now()))
+        self.is_supplied.set()
 
     # What the timeline does with it --------------------------------------------------------
 

@@ -16,9 +16,9 @@ from model.timers import Timers
 class Pace:
     """All durations in seconds.
 
-    `launch` is the pause between two launches, `quiet` is how long nothing must happen before a scenario counts as settled; `patience` how
-    long one step of a scenario may take; `start` how long an agent may take to start;
-    `short_life` stands for 48 hours where time cannot be let pass.
+    `launch` is the pause between two launches, `quiet` is how long nothing must happen before a
+    scenario counts as settled; `patience` how long one step of a scenario may take; `start` how
+    long an agent may take to start; `short_life` stands for 48 hours where time cannot be let pass.
     """
 
     name: str

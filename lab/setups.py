@@ -2,9 +2,10 @@
 
 Most scenarios are over after an attempt or two, and share a lab. Those that are about hours of
 waiting have labs of their own, because time passes for everybody there: one for each lifetime that
-an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds. Those in which the agent is killed share one more; so do
-those in which its disk is filled up, those with large messages, and those that hold it against its own schedule of attempts;
-those in which the only name server is gone have one for each way in which it is.
+an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds.
+Those in which the agent is killed share one more; so do those in which its machine runs short of
+something, those with large messages, and those that hold it against its own schedule of attempts; those in which the
+only name server is gone have one for each way in which it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,8 @@ from lab.pace import DELAY, RETRY, Pace, scaled
 from lab.sealed import why_no_ipv6
 from model.behaviours import HalfReply, KeepThenStall, Late, Quota, StallAt
 from model.dns import Delay, Gone, Silence, Truncate
-from model.scenario import HOUR, Disk, Family, Kill, Reach, Scenario, Source
+from model.scenario import HOUR, Family, Kill, Reach, Scenario, Source
+from model.shortage import OF_DISK, Shortage
 from model.socks import Socks
 from model.tls import REVOCATION, OwnCertificate, Tls
 from model.trace import Clock
@@ -66,10 +68,10 @@ def unsupported(scenario: Scenario, target: Target, sealed: bool) -> str:
         return "the target takes no wishes for notices (RFC 3461)"
     if scenario.is_killed and Capability.RESTARTS not in can:
         return "the target cannot be killed and started again"
-    if scenario.disk is not Disk.ROOMY and Capability.SPOOL_OF_ITS_OWN not in can:
+    if scenario.short_of in OF_DISK and Capability.SPOOL_OF_ITS_OWN not in can:
         return "the target's queue cannot have a disk of its own"
-    if scenario.disk is not Disk.ROOMY and not sealed:
-        return "a disk of its own needs the sealed room"
+    if scenario.short_of is not Shortage.NONE and not sealed:
+        return "what the machine runs short of is its own in the sealed room only"
     if scenario.kill is Kill.SUBMITTING and Capability.TAKES_HALVES not in can:
         return "the target cannot be left with half a message"
     if any(change.connector for change in scenario.changes) and Capability.REROUTES not in can:
@@ -144,8 +146,8 @@ class Kind(StrEnum):
     """Hours pass, and on the way the agent is killed, and started again."""
     KILLED = "killed"
     """The agent is killed, and started again."""
-    CROWDED = "crowded"
-    """The disk that the agent's queue is on is filled up."""
+    SHORT = "short"
+    """The agent's machine runs short of something, of one thing after another."""
     RESOLVER_CLOSED = "resolver-closed"
     RESOLVER_SILENT = "resolver-silent"
     """The only name server goes away, in this way, and comes back."""
@@ -173,8 +175,8 @@ class _Plan:
             return OUTAGES[scenario.outage.gone], self.lifetime
         if scenario.mail.is_large:
             return Kind.LARGE, self.lifetime
-        if scenario.disk is not Disk.ROOMY:
-            return Kind.CROWDED, self.lifetime
+        if scenario.short_of is not Shortage.NONE:
+            return Kind.SHORT, self.lifetime
         own = scenario.own_lifetime
         if not scenario.is_timed:
             return Kind.PLAIN, self.lifetime
@@ -198,7 +200,7 @@ class _Plan:
             retry=self._retry(kind, life, short),
             delay=life * DELAY / (48 * HOUR) if short else DELAY,
             clock=clock,
-            crowded=kind is Kind.CROWDED,
+            short=kind is Kind.SHORT,
         )
 
     def _retry(self, kind: Kind, life: float, short: bool) -> float:

@@ -2,9 +2,10 @@
 
 Theory of operation
 -------------------
-States: made -> running [-> restarting -> running]* -> stopped, or dead if the agent ends unbidden. Adapter calls run in
-worker threads; one more thread follows the reports and hands each to the journal page of the
-scenario that its recipient belongs to. `dead` is a future that fails when the agent dies.
+States: made -> running [-> restarting -> running]* -> stopped, or dead if the agent ends unbidden.
+Adapter calls run in worker threads; one more thread follows the reports and hands each to the
+journal page of the scenario that its recipient belongs to. `dead` is a future that fails when the
+agent dies.
 """
 
 import asyncio

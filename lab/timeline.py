@@ -4,9 +4,9 @@ Theory of operation
 -------------------
 Scenarios that are about time hold at a barrier once their first attempt is over; when all of them
 do, and all others have ended, time is let pass from mark to mark: the ages at which something
-happens to one of them (`Life.ages`). At each mark the age is noted, the worlds change that must, then
-routes, then the agent's clock is moved, and then everybody sees what the agent does. Last it may be killed, and started again. Who
-has reached the last of its own marks goes on by itself.
+happens to one of them (`Life.ages`). At each mark the age is noted, the worlds change that must,
+then routes, then the agent's clock is moved, and then everybody sees what the agent does. Last it
+may be killed, and started again. Who has reached the last of its own marks goes on by itself.
 
 What holds always: the clock is moved by nobody else, and never back; nothing is under way, as far
 as the agent's own schedule goes, when it is moved.

@@ -2,10 +2,10 @@
 
 Theory of operation
 -------------------
-States: made -> open (every scenario's hosts listen, every zone is served) -> closed. The world
-is opened once, with all scenarios. What changes in it is what the behaviours and faults decide, and,
-between two attempts, what a scenario's own `Change` says (`change`). Every connection in it belongs to one scenario by its address;
-one that does not is a stray.
+States: made -> open (every scenario's hosts listen, every zone is served) -> closed. The world is
+opened once, with all scenarios. What changes in it is what the behaviours and faults decide, and,
+between two attempts, what a scenario's own `Change` says (`change`). Every connection in it belongs
+to one scenario by its address; one that does not is a stray.
 """
 
 import itertools

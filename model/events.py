@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from model.dns import Gone
 from model.report import Report
+from model.shortage import Shortage
 from model.smtp import Stage
 from model.tls import Flaw
 
@@ -213,15 +214,16 @@ class Killed:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
-    """The disk that the agent's queue is on has no room any more, or too little."""
+class RanShort:
+    """The agent's machine has run short of something."""
 
     at: float
+    of: Shortage
 
 
 @dataclass(frozen=True, slots=True)
-class Emptied:
-    """There is room on that disk again."""
+class Supplied:
+    """It has enough of it again."""
 
     at: float
 
@@ -262,8 +264,8 @@ Event = (
     | Queued
     | Retried
     | Killed
-    | Filled
-    | Emptied
+    | RanShort
+    | Supplied
     | Elapsed
     | Strayed
 )
@@ -319,10 +321,10 @@ def describe(event: Event) -> str:
             return "told to try again"
         case Killed():
             return "the agent is killed, and started again"
-        case Filled():
-            return "the agent's disk is filled up"
-        case Emptied():
-            return "there is room on the agent's disk again"
+        case RanShort():
+            return f"the agent's machine runs short: {event.of}"
+        case Supplied():
+            return "the agent's machine has enough again"
         case Elapsed():
             return f"time passes: the message is {event.age / 3600:.2f} h old"
         case Strayed():

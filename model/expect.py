@@ -1,8 +1,8 @@
 """What a scenario expects of the agent: the ways for a message to fare, and how they combine.
 
-`Delivers`, `Fails`, `Recovers`, `Turns`, `Expires`, `Arrives`, `Refuses` and `PutOff` each name one way. `AnyOf`
-accepts several where the documents leave it open, `Each` gives every recipient its own, and
-`Recorded` asks for nothing: the laws hold all the same, and what was observed is kept.
+`Delivers`, `Fails`, `Recovers`, `Turns`, `Expires`, `Arrives`, `Refuses` and `PutOff` each name one
+way. `AnyOf` accepts several where the documents leave it open, `Each` gives every recipient its
+own, and `Recorded` asks for nothing: the laws hold all the same, and what was observed is kept.
 """
 
 from collections.abc import Iterator
@@ -54,15 +54,18 @@ class Recovers:
     `twice` allows a second copy: the host stored the first and cut before saying so
     (RFC 1047), which no client can know. `some`: of several messages, only those that meet the
     fault need fail at first; which these are is chance, and the others are delivered at once.
+    `then`: before that, later attempts fail otherwise, in this order.
     """
 
     first: Fails
     to: str = "mx1"
     twice: bool = False
     some: bool = False
+    then: tuple[Fails, ...] = ()
 
     def __str__(self) -> str:
         first = f"{self.first} for some" if self.some else f"{self.first}"
+        first = ", then ".join([first, *map(str, self.then)])
         return f"{first}, then delivered to {self.to}" + (" (twice)" if self.twice else "")
 
 
@@ -185,8 +188,8 @@ def failures(way: One) -> tuple[Fails, ...]:
     match way:
         case Fails():
             return (way,)
-        case Recovers(first):
-            return (first,)
+        case Recovers(first, then=then):
+            return (first, *then)
         case Turns(first, then):
             return (first, then)
         case Expires(last, before):

@@ -298,6 +298,8 @@ def _recovered(trace: Trace, dialect: Dialect, recipient: str, way: Recovers) ->
     failed = _failed(trace, _tier(dialect, first), recipient, first.peer, first.quote)
     if failed.fit is not Fit.WRONG and failed.observed.startswith(State.RETURNED):
         return failed  # the dialect lets this failure be final, so there is nothing to recover
+    if way.then and not failed.wrongs:
+        failed = _in_series(trace, dialect, recipient, (first, *way.then))
     copies = copies_of(trace, recipient)
     last = next((e.host for e in copies if e.acknowledged), "")
     fate = f"{failed.observed}, then " + (f"delivered to {last}" if last else "nothing")
@@ -349,7 +351,7 @@ def _in_series(trace: Trace, dialect: Dialect, recipient: str, series: Sequence[
                     reached[here] = max(found, reached.get(here, Fit.WRONG))
     if len(series) - 1 in reached:
         return Finding(reached[len(series) - 1], seen)
-    wrong = Mismatch("attempts until expiry", ", then ".join(map(str, series)), seen)
+    wrong = Mismatch("failed attempts", ", then ".join(map(str, series)), seen)
     return Finding(Fit.WRONG, seen, (wrong,))
 
 
@@ -416,7 +418,7 @@ def _never_again(trace: Trace, recipient: str) -> list[Mismatch]:
     ]
     if len(failed) != 1 or _on_the_way_again(trace, failed[0]):
         return []
-    return [Mismatch("attempts until expiry", "more than one", "one")]
+    return [Mismatch("failed attempts", "more than one", "one")]
 
 
 def _on_the_way_again(trace: Trace, since: float) -> bool:

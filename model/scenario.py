@@ -7,6 +7,7 @@ from model.dns import Outage, Zone
 from model.expect import Delivers, Expectation, expires
 from model.middlebox import Box
 from model.rule import Rule
+from model.shortage import Shortage
 from model.smtp import Action, Behaviour, Stage
 from model.socks import Socks
 from model.tls import Flaw, Handshake, OwnCertificate, Tls
@@ -292,23 +293,6 @@ class Kill(StrEnum):
     """In the middle of a submission, with half of the content handed in; its client comes again."""
 
 
-class Disk(StrEnum):
-    """What becomes, for a while, of the file system that the agent's queue is on.
-
-    It has one of its own then. Once the first attempt is over the room is taken up by a real file;
-    the agent is told to try what waits; and the room is given back.
-    """
-
-    ROOMY = "roomy"
-    """Nothing."""
-    NEARLY_FULL = "nearly-full"
-    """There is room for a small message, not for a large one."""
-    FULL = "full"
-    """There is no room for one octet more (ENOSPC)."""
-    NO_INODES = "no-inodes"
-    """There is room, but no file more can be made (ENOSPC)."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One world, what is sent through it, and what the agent must make of it.
@@ -347,7 +331,7 @@ class Scenario:
     kill: Kill = Kill.NEVER
     outage: Outage | None = None
     """Whether the only name server is gone when the mail comes; in a lab of its own."""
-    disk: Disk = Disk.ROOMY
+    short_of: Shortage = Shortage.NONE
     intervals: int = 0
     """How many pauses between attempts are held against the agent's own schedule; it keeps that then."""
 

@@ -54,12 +54,12 @@ class Placement:
 class Trace:
     """The evidence: what was sent, where the scenario was, and every event in order.
 
-    `sent` is what was handed in for each recipient; `lifetime` is the message's lifetime in
-    seconds by the agent's clock; `sealed` tells whether SYNs could be seen, `own` whether the
-    agent kept its own time-outs; `delay` is how long mail waits, in seconds of the agent's clock,
-    before its sender is told so (0: never); `clock` is how hours passed, `schedule` by which the agent says that
-    it tries again. The events are sorted out once, by kind and by recipient, so
-    that hundreds of recipients can be judged one by one.
+    `sent` is what was handed in for each recipient; `lifetime` is the message's lifetime in seconds
+    by the agent's clock; `sealed` tells whether SYNs could be seen, `own` whether the agent kept
+    its own time-outs; `delay` is how long mail waits, in seconds of the agent's clock, before its
+    sender is told so (0: never); `clock` is how hours passed, `schedule` by which the agent says
+    that it tries again. The events are sorted out once, by kind and by recipient, so that hundreds
+    of recipients can be judged one by one.
     """
 
     scenario: str

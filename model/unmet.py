@@ -7,17 +7,18 @@ from model.events import (
     Asked,
     Did,
     Encrypted,
-    Filled,
     Heard,
     Killed,
     Knocked,
+    RanShort,
     ResolverGone,
     TlsFailed,
 )
 from model.expect import Recovers, ways
 from model.laws import is_below, reports_of
 from model.middlebox import name_of
-from model.scenario import Disk, Home, Host, Reach, Scenario
+from model.scenario import Home, Host, Reach, Scenario
+from model.shortage import Shortage
 from model.smtp import Stage
 from model.socks import Socks
 from model.tls import Flaw, Handshake
@@ -53,8 +54,8 @@ def _signs(scenario: Scenario, trace: Trace, astray: bool) -> Iterator[tuple[boo
         yield any(e.host == "home" for e in trace.all(Did)), "the sender was never written to"
     if scenario.is_killed:
         yield trace.last(Killed) is not None, "the agent was never killed"
-    if scenario.disk is not Disk.ROOMY:
-        yield trace.last(Filled) is not None, "the agent's disk was never full"
+    if scenario.short_of is not Shortage.NONE:
+        yield trace.last(RanShort) is not None, "the agent's machine never ran short"
     if scenario.outage is not None:
         gone = trace.last(ResolverGone) is not None
         yield gone, "the name server was not gone when the mail came"

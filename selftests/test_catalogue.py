@@ -20,7 +20,6 @@ from model.rule import Level, Rule
 from model.scenario import (
     Change,
     Connector,
-    Disk,
     Family,
     Host,
     Kill,
@@ -30,6 +29,7 @@ from model.scenario import (
     Scenario,
     Source,
 )
+from model.shortage import Shortage
 from model.smtp import Behaviour, Stage
 from model.tls import Flaw, Tls
 from reports.record import cause_of
@@ -241,7 +241,7 @@ def test_each_documented_failure_is_mended_somewhere(failure: Failure) -> None:
         ({"course": (Mark(49 * 3600.0),)}, "beyond its lifetime"),
         ({"course": (Mark(1.0),), "change": Change()}, "nobody knows when"),
         ({"course": (Mark(1.0),), "kill": Kill.WAITING}, "different labs"),
-        ({"course": (Mark(1.0),), "disk": Disk.FULL}, "nothing else happens"),
+        ({"course": (Mark(1.0),), "short_of": Shortage.DISK_FULL}, "nothing else happens"),
         ({"mail": Mail(meanwhile="new")}, "there always is"),
     ],
 )

@@ -11,10 +11,10 @@ from model.events import (
     Did,
     Elapsed,
     Event,
-    Filled,
     Heard,
     Killed,
     Knocked,
+    RanShort,
     Submitted,
 )
 from model.expect import Arrives, Expires, Fails
@@ -26,7 +26,6 @@ from model.scenario import (
     HOUR,
     Change,
     Connector,
-    Disk,
     Home,
     Host,
     Kill,
@@ -35,6 +34,7 @@ from model.scenario import (
     Reach,
     Scenario,
 )
+from model.shortage import Shortage
 from model.smtp import Stage
 from model.tls import Tls
 from model.trace import Trace
@@ -241,9 +241,9 @@ def test_what_was_not_met_at_the_sender_or_by_a_kill() -> None:
     assert unmet_faults(refuses, trace(at_home)) == []
     assert unmet_faults(killed, trace()) == ["the agent was never killed"]
     assert unmet_faults(killed, trace(Killed(1.0))) == []
-    full = scenario(disk=Disk.FULL, expect=Arrives())
-    assert unmet_faults(full, trace()) == ["the agent's disk was never full"]
-    assert unmet_faults(full, trace(Filled(1.0))) == []
+    full = scenario(short_of=Shortage.DISK_FULL, expect=Arrives())
+    assert unmet_faults(full, trace()) == ["the agent's machine never ran short"]
+    assert unmet_faults(full, trace(RanShort(1.0, Shortage.DISK_FULL))) == []
 
 
 def test_one_fault_that_was_met_is_enough_for_who_went_astray() -> None:

@@ -22,7 +22,8 @@ from lab.setups import Setup, arrange, unsupported
 from model.dns import Gone
 from model.events import Did, Knocked, Strayed
 from model.ndr import read_notices
-from model.scenario import Change, Connector, Disk, Family, Host, Reach, Source
+from model.scenario import Change, Connector, Family, Host, Reach, Source
+from model.shortage import Shortage
 from model.smtp import Stage
 from model.tls import Tls
 from model.trace import Clock
@@ -98,15 +99,15 @@ Key = tuple[float, Clock, bool] | tuple[float, Clock, Gone]
 def arranged(*can: Capability, lifetime: float = 2 * DAY) -> dict[Key, Setup]:
     """The labs for a target with these capabilities, by lifetime, clock, and what befalls it.
 
-    That is whether it is killed, or how its name server is gone. One in which a disk is filled up, or the
-    agent keeps its own schedule, is none of these.
+    That is whether it is killed, or how its name server is gone. One in which the machine runs
+    short of something, or the agent keeps its own schedule, is none of these.
     """
     target: Any = SomeTarget(frozenset(can))
     everyday = [s for s in CATALOGUE.values() if not s.mail.is_large]
     wanted = [s for s in everyday if not unsupported(s, target, sealed=True)]
     found: dict[Key, Setup] = {}
     for setup in arrange(wanted, CONTROLS, WHOLE, target, lifetime, FAST):
-        if setup.order.crowded or not setup.order.retry:
+        if setup.order.short or not setup.order.retry:
             continue
         killed = any(s.is_killed for s in setup.order.scenarios)
         ways = {s.outage.gone for s in setup.order.scenarios if s.outage}
@@ -138,7 +139,7 @@ def test_with_a_clock_what_waits_has_a_lab_for_each_lifetime() -> None:
     assert set(timed.order.lifetimes.values()) == {DAY}
     assert (timed.order.retry, timed.order.delay) == (3600.0, 4 * 3600.0)
     everyday = [s for s in CATALOGUE.values() if not s.mail.is_large]
-    others = {s.id for s in CATALOGUE.values() if s.disk is not Disk.ROOMY or s.intervals}
+    others = {s.id for s in CATALOGUE.values() if s.short_of is not Shortage.NONE or s.intervals}
     assert sum(len(setup.wanted) for setup in labs.values()) == len(everyday) - len(others)
 
 
@@ -153,18 +154,16 @@ def test_large_messages_have_a_lab_of_their_own() -> None:
     assert FAST.for_mail(large[0].mail).start > FAST.start
 
 
-def test_those_about_a_full_disk_have_a_lab_of_their_own() -> None:
+def test_those_about_a_shortage_have_a_lab_of_their_own() -> None:
     """With the controls, and with nobody else's mail in it."""
     target: Any = SomeTarget(frozenset(Capability))
-    wanted = [s for s in CATALOGUE.values() if s.chapter == "spool"]
-    (crowded,) = (
-        setup
-        for setup in arrange(wanted, CONTROLS, WHOLE, target, DAY, FAST)
-        if setup.order.crowded
+    wanted = [s for s in CATALOGUE.values() if s.chapter in ("spool", "connect")]
+    (short,) = (
+        setup for setup in arrange(wanted, CONTROLS, WHOLE, target, DAY, FAST) if setup.order.short
     )
 
-    assert all(CATALOGUE[name].disk is not Disk.ROOMY for name in crowded.wanted)
-    assert {s.chapter for s in crowded.order.everything} == {"control", "spool"}
+    assert all(CATALOGUE[name].short_of is not Shortage.NONE for name in short.wanted)
+    assert {s.chapter for s in short.order.everything} == {"control", "connect", "spool"}
 
 
 def test_what_is_held_against_an_agents_own_schedule_has_a_lab_that_leaves_it_so() -> None:
@@ -181,8 +180,8 @@ def test_what_is_held_against_an_agents_own_schedule_has_a_lab_that_leaves_it_so
     assert "schedule" in unsupported(wanted[0], bare, sealed=True)
 
 
-def test_a_full_disk_asks_something_of_target_and_room() -> None:
-    """A spool of its own, and a room in which it can be mounted."""
+def test_a_shortage_asks_something_of_target_and_room() -> None:
+    """A full disk: a spool of its own, and a room in which it can be mounted; ports: the room."""
     bare: Any = SomeTarget(frozenset())
     able: Any = SomeTarget(frozenset(Capability))
     full = CATALOGUE["spool.full.new-mail"]
@@ -190,6 +189,9 @@ def test_a_full_disk_asks_something_of_target_and_room() -> None:
     assert "disk of its own" in unsupported(full, bare, sealed=True)
     assert "sealed room" in unsupported(full, able, sealed=False)
     assert unsupported(full, able, sealed=True) == ""
+    ports = CATALOGUE["connect.ports.used-up"]
+    assert unsupported(ports, bare, sealed=True) == ""
+    assert "sealed room" in unsupported(ports, able, sealed=False)
 
 
 def test_a_dialects_lifetime_has_a_lab_too() -> None:

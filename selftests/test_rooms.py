@@ -1,5 +1,6 @@
 """The two kinds of room: what is inside, what stays outside, and that nothing outlives them."""
 
+import errno
 import json
 import os
 import shlex
@@ -16,6 +17,7 @@ import pytest
 from lab.open import BLOCKS, OpenRoom
 from lab.room import Account, Unavailable
 from lab.sealed import _remedy, command, why_no_ipv6
+from model.shortage import OF_DISK
 from tools.leftovers import until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -339,7 +341,7 @@ def test_a_small_disk_is_full_and_has_room_again(sealable: bool) -> None:
     found = facts("""
 import subprocess
 from lab.disk import SIZE, SmallDisk
-from model.scenario import Disk
+from model.shortage import Shortage
 disk = SmallDisk(room.work / "spool")
 def may(octets):
     to = f"of={room.work}/spool/probe"
@@ -349,15 +351,60 @@ def may(octets):
     (room.work / "spool/probe").unlink(missing_ok=True)
     return done.returncode == 0 or "No space left" not in done.stderr.decode()
 seen = {}
-for how in (Disk.FULL, Disk.NEARLY_FULL, Disk.NO_INODES, Disk.FULL):
-    disk.fill(how)
+for how in (Shortage.DISK_FULL, Shortage.DISK_NEARLY_FULL, Shortage.NO_INODES, Shortage.DISK_FULL):
+    disk.take(how)
     seen[how] = [may(1), may(1000), may(200_000)]
-    disk.empty()
+    disk.give_back()
     seen["after " + how] = [may(1), may(200_000), not list((room.work / "spool").iterdir())]
 print(json.dumps(seen))""")
     assert found == {
-        "full": [False, False, False],
-        "nearly-full": [True, True, False],
+        "disk-full": [False, False, False],
+        "disk-nearly-full": [True, True, False],
         "no-inodes": [False, False, False],
-        **{f"after {how}": [True, True, True] for how in ("full", "nearly-full", "no-inodes")},
+        **{f"after {how}": [True, True, True] for how in OF_DISK},
+    }
+
+
+def test_no_port_is_left_and_all_are_there_again(sealable: bool) -> None:
+    """For another process too, by IPv4 and IPv6; what is connected stays so, and UDP is spared."""
+    if not sealable or why_no_ipv6():
+        return
+    found = facts("""
+from lab.ports import Ports
+from model.shortage import Shortage
+listener = socket.create_server(("198.18.0.9", 25))
+six = socket.create_server(("2001:2::9", 25), family=socket.AF_INET6)
+old = socket.create_connection(listener.getsockname()[:2])
+asked = socket.socket(type=socket.SOCK_DGRAM)
+asked.bind(("198.18.0.9", 53))
+TRY = (
+    "import socket, sys\\n"
+    "try: socket.create_connection((sys.argv[1], 25)); print(0)\\n"
+    "except OSError as error: print(error.errno)"
+)
+def errno_of(server):
+    argv = [sys.executable, "-c", TRY, server.getsockname()[0]]
+    return int(subprocess.run(argv, capture_output=True, check=True).stdout)
+def by_udp():
+    with socket.socket(type=socket.SOCK_DGRAM) as one:
+        one.sendto(b"?", asked.getsockname())
+    return asked.recv(1).decode()
+def look():
+    return [errno_of(listener), errno_of(six), by_udp()]
+ports, seen = Ports(), {}
+seen["before"] = look()
+for turn in ("once", "again"):
+    ports.take(Shortage.NO_PORTS)
+    old.sendall(b"x")
+    seen[turn] = look()
+    ports.give_back()
+    seen["after " + turn] = look()
+print(json.dumps(seen))""")
+    gone, there = [errno.EADDRNOTAVAIL] * 2 + ["?"], [0, 0, "?"]
+    assert found == {
+        "before": there,
+        "once": gone,
+        "after once": there,
+        "again": gone,
+        "after again": there,
     }

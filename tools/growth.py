@@ -18,7 +18,8 @@ from lab.messages import Spec
 from lab.pace import PACES
 from lab.setups import arrange, unsupported
 from model.judge import judge
-from model.scenario import Disk, Scenario
+from model.scenario import Scenario
+from model.shortage import Shortage
 from targets.base import load
 
 TARGET = "reference"
@@ -44,7 +45,7 @@ def copies(number: int) -> list[Scenario]:
     around = {s.id for one in (WHOLE, *CONTROLS.values()) for s in (one.opening, one.closing)}
     base = [s for s in CATALOGUE.values() if s.id not in around]
     base = [s for s in base if not (s.is_timed or s.is_killed or s.outage or s.mail.is_large)]
-    base = [s for s in base if s.disk is Disk.ROOMY]
+    base = [s for s in base if s.short_of is Shortage.NONE]
     base = [s for s in base if not unsupported(s, agent, sealed=True)]
     rounds = range(-(-number // len(base)))
     return [replace(s, id=f"{s.id}.no-{n}") for n in rounds for s in base][:number]

@@ -23,7 +23,8 @@ from lab.room import Unavailable
 from lab.sealed import command
 from lab.setups import arrange, unsupported
 from model.judge import judge
-from model.scenario import Disk, Kill, Scenario
+from model.scenario import Kill, Scenario
+from model.shortage import Shortage
 from model.verdict import Holds, Judgement, Law, Verdict
 from selftests.mutants.known import target_of
 from selftests.mutants.mutant import Mutant, matches, words
@@ -79,7 +80,7 @@ def ground(mutant: Mutant) -> list[Scenario]:
 
 
 def _takes_long(scenario: Scenario) -> bool:
-    crowded = scenario.disk is not Disk.ROOMY
+    crowded = scenario.short_of is not Shortage.NONE
     gone = scenario.outage is not None
     return scenario.is_timed or scenario.kill is not Kill.NEVER or crowded or gone
 

@@ -17,6 +17,7 @@ from targets.reference.policy import Policy
 from targets.reference.queue import Fate, Message
 
 SCOPE = ("control.*", "connect.*")
+PORTS = ("control.*", "connect.ports.*")
 PROXY = ("control.*", "connect.proxy.*")
 BAD_PROXY = ("connect.proxy.[!h]*", "connect.proxy.hangs-up")
 """Where a proxy fails."""
@@ -162,6 +163,40 @@ class SourceIsFinal(Agent):
     parts = Parts(policy=_SourceIsFinal)
 
 
+class _NoPortIsFinal(Courier):
+    async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
+        try:
+            return await super().prepare(server, route, encrypt=encrypt)
+        except Broken as broken:
+            if broken.failure.kind is not Kind.NO_SOURCE or route.source:
+                raise
+            said = Reply(550, "5.3.0 Too many connections")
+            final = replace(broken.failure, kind=Kind.REPLY, stage=Stage.MAIL, reply=said)
+            raise Broken(final) from None
+
+
+class NoPortIsFinal(Agent):
+    """Returns mail because no port was left to connect from."""
+
+    parts = Parts(courier=_NoPortIsFinal)
+
+
+class _NoPortIsHostDown(Courier):
+    async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
+        try:
+            return await super().prepare(server, route, encrypt=encrypt)
+        except Broken as broken:
+            if broken.failure.kind is not Kind.NO_SOURCE or route.source:
+                raise
+            raise Broken(replace(broken.failure, kind=Kind.REFUSED)) from None
+
+
+class BlamesTheHostForNoPort(Agent):
+    """Says that the host has refused the connection that there was no port for."""
+
+    parts = Parts(courier=_NoPortIsHostDown)
+
+
 class _Direct(Courier):
     async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
         return await super().prepare(server, replace(route, proxy=""), encrypt=encrypt)
@@ -231,6 +266,11 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(AnySource, ("connect.source.*",), Law.SOURCE, scope=SCOPE),
     Mutant(OtherSource, ("connect.source.absent",), Law.SOURCE, scope=SCOPE),
     Mutant(SourceIsFinal, ("connect.source.absent",), Law.CODE_CLASS, scope=SCOPE),
+    # Elsewhere there are ports.
+    *(
+        Mutant(agent, ("connect.ports.*",), scope=PORTS, needs_sealed=True, hours=True)
+        for agent in (NoPortIsFinal, BlamesTheHostForNoPort)
+    ),
     # Elsewhere it never meets the proxy's fault.
     Mutant(
         KnowsNoProxy,

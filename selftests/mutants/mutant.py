@@ -20,9 +20,9 @@ class Mutant:
     would make the lab wait its whole patience over and over, or would never meet the fault, with
     the reason beside it; what matches one of `outside` is left out of it.
     `needs_sealed`: only there can be seen what it does wrong. `hours`: it goes wrong while mail
-    waits, over a restart, without a name server, or while the disk is full; only then are scenarios run
-    in which time is let pass, the agent killed, the name server gone, or the disk filled up, because each
-    of these labs takes long. `large`: only then are large messages sent.
+    waits, over a restart, without a name server, or in a shortage; only then are scenarios run in
+    which time is let pass, the agent killed, the name server gone, or the machine short of
+    something, because each of these labs takes long. `large`: only then are large messages sent.
     """
 
     agent: type[Agent]

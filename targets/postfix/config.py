@@ -80,8 +80,8 @@ def tables(routes: Sequence[Route]) -> Mapping[str, str]:
 def service(route: Route) -> str:
     """The name of the service that the route's mail takes.
 
-    One for each certificate, source and fallback relay, which Postfix knows by service only. Its name follows from
-    them, so that tables and services fit however often routes are changed.
+    One for each certificate, source and fallback relay, which Postfix knows by service only. Its
+    name follows from them, so that tables and services fit however often routes are changed.
     """
     if options := _options(route):
         return f"own-{zlib.crc32(options.encode()):08x}"

@@ -215,8 +215,9 @@ class Session:
     ) -> dict[str, Outcome]:
         """Those to whom the message cannot go as this host is, and why.
 
-        RFC 1870 section 6.1 (size), RFC 5321 section 2.3.8 (no bare CR or LF), RFC 6152 section 3 (no eighth bit without
-        8BITMIME), RFC 6531 section 3.2 (no address beyond ASCII without SMTPUTF8).
+        RFC 1870 section 6.1 (size), RFC 5321 section 2.3.8 (no bare CR or LF), RFC 6152 section 3
+        (no eighth bit without 8BITMIME), RFC 6531 section 3.2 (no address beyond ASCII without
+        SMTPUTF8).
         """
         if (unfit := self._unfit(content)) is not None:
             return dict.fromkeys(recipients, self._unsuitable(unfit))

@@ -2,12 +2,12 @@
 
 Theory of operation
 -------------------
-For each attempt the hosts of the route are found anew. Each address of each host is tried in
-turn for the recipients that still wait: those that no server has taken, nor refused for good. After
-the regular ones come the route's fallback relays. The last failure is a recipient's outcome, that of a server before that of a name. Where the route
-reuses connections the recipients are served in batches, and a session that turns out to be dead
-between two of them is replaced by a fresh one. Nothing is raised: an error of our own is a failure
-too, with its traceback on stderr.
+For each attempt the hosts of the route are found anew. Each address of each host is tried in turn
+for the recipients that still wait: those that no server has taken, nor refused for good. After the
+regular ones come the route's fallback relays. The last failure is a recipient's outcome, that of a
+server before that of a name. Where the route reuses connections the recipients are served in
+batches, and a session that turns out to be dead between two of them is replaced by a fresh one.
+Nothing is raised: an error of our own is a failure too, with its traceback on stderr.
 """
 
 import asyncio

@@ -19,7 +19,10 @@ Recipients = ["anna", "bert"]
 
 LINES = (
     ("anna has a mailbox here, and carl had one on the old server", "connectors"),
-    ("her mail for bert stays here, that for carl must leave", "submit anna@contoso.test bert@contoso.test carl@contoso.test"),
+    (
+        "her mail for bert stays here, that for carl must leave",
+        "submit anna@contoso.test bert@contoso.test carl@contoso.test",
+    ),
     ("somebody mistypes an address; nobody here can know", "submit anna@contoso.test brt@contoso.test"),
     ("47 hours go by; there is a warning after the first", "pass 47h"),
     ("what the administrator sees", "queue"),

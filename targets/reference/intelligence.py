@@ -278,8 +278,8 @@ def reason(failure: Failure, said: Statement, attempted: datetime, dialect: Dial
     """Why a message was deferred or given up, as Exchange's message trace has it.
 
     LED is the last error, MSG what stood in [Message=], FQDN and IP the server's, LRT when the last
-    attempt was. Without an address IP is empty, and what would follow is left out. A peer's braces become parentheses, for it is not
-    to write fields.
+    attempt was. Without an address IP is empty, and what would follow is left out. A peer's braces
+    become parentheses, for it is not to write fields.
     """
     own = dialect.passed_on(failure) is None
     values = {

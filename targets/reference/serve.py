@@ -2,10 +2,11 @@
 
 Theory of operation
 -------------------
-A request is `{"id": n, "do": verb, ...}`; its answer `{"id": n, "ok": value}` or
-`{"id": n, "error": sentence}`, or `{"id": n, "refused": reply}` for mail that is not taken. A report is `{"report": {...}}`, unasked for. The first request
-must be `configure`. Requests are carried out one after the other, in the order they came, and
-an accepted message is answered before its first report. When stdin closes the agent ends.
+A request is `{"id": n, "do": verb, ...}`; its answer `{"id": n, "ok": value}` or `{"id": n,
+"error": sentence}`, or `{"id": n, "refused": reply}` for mail that is not taken. A report is
+`{"report": {...}}`, unasked for. The first request must be `configure`. Requests are carried out
+one after the other, in the order they came, and an accepted message is answered before its first
+report. When stdin closes the agent ends.
 """
 
 import asyncio
