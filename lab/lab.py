@@ -9,8 +9,8 @@ is there.
 Scenarios that are about time hold at a barrier until all the others are done, because time passes
 for everybody (`lab/timeline.py`). Those in which the agent is killed hold until all are where that
 is to happen, and so do those whose agent runs short of something (`lab/shortages.py`); those in
-which the name server is gone begin when it is (`lab/outage.py`). The control that closes a chapter starts when the chapter
-has ended, the last one when everything has.
+which the name server is gone begin when it is (`lab/outage.py`). The control that closes a chapter
+starts when the chapter has ended, the last one when everything has.
 
 What holds always: the lab judges nothing; what goes wrong in it is a `LabBroken` with a
 sentence, never a trace; if the agent dies, every scenario still alive is broken by that.

@@ -5,9 +5,9 @@ Theory of operation
 States: launched -> answered (the first report about each recipient) -> [one of: tried again, in a
 world that may have changed; grown old, mark by mark, with everybody else (`lab/timeline.py`);
 killed and started again; through with the attempts that the name server is gone for
-(`lab/outage.py`); left short of something for a while (`lab/shortages.py`)] -> settled (quiet, books balanced) ->
-over. If the agent takes no message, there is only the settling. A step that does not come in the
-pace's patience is not an error here: the trace then shows that it never came.
+(`lab/outage.py`); left short of something for a while (`lab/shortages.py`)] -> settled (quiet,
+books balanced) -> over. If the agent takes no message, there is only the settling. A step that does
+not come in the pace's patience is not an error here: the trace then shows that it never came.
 """
 
 import asyncio

@@ -4,8 +4,8 @@ Most scenarios are over after an attempt or two, and share a lab. Those that are
 waiting have labs of their own, because time passes for everybody there: one for each lifetime that
 an agent is configured with. If its clock cannot be moved, the lifetimes are shortened to seconds.
 Those in which the agent is killed share one more; so do those in which its machine runs short of
-something, those with large messages, and those that hold it against its own schedule of attempts; those in which the
-only name server is gone have one for each way in which it is.
+something, those with large messages, and those that hold it against its own schedule of attempts;
+those in which the only name server is gone have one for each way in which it is.
 """
 
 from collections.abc import Mapping, Sequence
