@@ -498,14 +498,17 @@ class Life:
             await self._hear(self._told_all)
         if self._gone(self._words()) and self.scenario.mail.home in (Home.REFUSES, Home.BUSY):
             await self._until(lambda words: self._was_turned_away())
-        for _ in range(ATTEMPTS):
+        enough = self._now() + self._pace.silence
+        while True:
             await self.stay_quiet()
             if self._answered(self._words()):  # else it waits for ever, and we have waited for it
                 await self._until(lambda words: not in_silence(self._events()))
             waiting = await self._waiting()
             self._saw(Queued(self._now(), waiting))
             if not self._left(waiting) and not await self._is_on_its_way_home():
-                return  # else the agent is still tidying up, or has made more of it than there was
+                return
+            if self._now() > enough:  # else the agent is still tidying up, on a busy machine slowly
+                return
 
     def _left(self, waiting: tuple[str, ...]) -> bool:
         """Whether something is still in the queue that has been delivered or returned, or is new."""
