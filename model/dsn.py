@@ -59,7 +59,8 @@ class Dsn:
 
     `kind` is the type of the mail, `parts` are those of its parts in order. `people` is the text
     for people; `encoding` is that of the part for machines, which has the fields of the `message`
-    and a block for each of the `recipients`. `original` is the header that came back.
+    and a block for each of the `recipients`. `original` is the header that came back, `body` what
+    came back behind it, with bare LFs.
     """
 
     header: Block
@@ -72,6 +73,7 @@ class Dsn:
     recipients: tuple[Block, ...]
     back: Back
     original: Block
+    body: bytes
 
 
 def parse(content: bytes) -> Dsn:
@@ -81,7 +83,7 @@ def parse(content: bytes) -> Dsn:
     parts = [part for part in inside if isinstance(part, Message)] if mail.is_multipart() else []
     machine = next((part for part in mail.walk() if _kind(part) in MACHINE), None)
     blocks = _groups(_octets(machine)) if machine is not None else ()
-    back, original = _original(parts[2:])
+    back, original, body = _original(parts[2:])
     headless = bool(blocks and blocks[0].first("Final-Recipient"))
     return Dsn(
         header=_block(mail),
@@ -96,6 +98,7 @@ def parse(content: bytes) -> Dsn:
         recipients=blocks if headless else blocks[1:],
         back=back,
         original=original,
+        body=body,
     )
 
 
@@ -157,9 +160,10 @@ def _people(part: Message) -> str:
     return b"\n".join(texts).decode("utf-8", "replace").strip()
 
 
-def _original(rest: Iterable[Message]) -> tuple[Back, Block]:
+def _original(rest: Iterable[Message]) -> tuple[Back, Block, bytes]:
     for part in rest:
         if _kind(part) in (*WHOLE, *HEADERS):
             head, _, body = _octets(part).replace(b"\r\n", b"\n").partition(b"\n\n")
-            return (Back.FULL if body.strip() else Back.HEADERS), _read(head + b"\n\n")
-    return Back.NOTHING, Block()
+            back = Back.FULL if body.strip() else Back.HEADERS
+            return back, _read(head + b"\n\n"), body
+    return Back.NOTHING, Block(), b""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from email.utils import getaddresses, parseaddr, parsedate_to_datetime
+from itertools import zip_longest
 
 from model.address import canonical
 from model.dsn import HEADERS, MACHINE, WHOLE, Back, Block, Dsn, address_in, typed
@@ -58,6 +59,8 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LINE_SHOWN = 60
+"""Octets of a line."""
 A_DATE = "a date and time with a numeric zone"
 
 Wrong = tuple[str, str, str]
@@ -70,8 +73,9 @@ class Sending:
 
     `envelope` are the recipients of the notification itself. `message_id` and `subject` are the
     original's, empty if it has none; `has_body` tells whether there is more to return than a
-    header. `servers` are the names and addresses that may stand as Remote-MTA, and `codes` the
-    replies of 4yz and 5yz that servers gave.
+    header, and `body` is that, with bare LFs: empty if it may have to be written in another way.
+    `servers` are the names and addresses that may stand as Remote-MTA, and `codes` the replies of
+    4yz and 5yz that servers gave.
     """
 
     sender: str
@@ -81,6 +85,7 @@ class Sending:
     message_id: str = ""
     subject: str = ""
     has_body: bool = True
+    body: bytes = b""
     servers: frozenset[str] = frozenset()
     codes: frozenset[int] = frozenset()
 
@@ -414,6 +419,25 @@ def returns_no_less(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:
         yield "third part", f"{Back.HEADERS}, for nothing failed", dsn.back
 
 
+def returns_what_was_sent(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:
+    """RFC 6522 section 3 (3): what is returned is the message, or a part of it, and nothing else.
+
+    Of one that was cut, the last line is no business of ours: it may say so.
+    """
+    back, sent = dsn.body.rstrip().splitlines(), sending.body.rstrip().splitlines()
+    if not back or not sent:
+        return
+    cut = 1 < len(back) < len(sent)
+    for number, (theirs, ours) in enumerate(zip_longest(back[:-1] if cut else back, sent), 1):
+        if theirs != ours and theirs is not None:
+            yield f"line {number} of the returned body", _shown(ours), _shown(theirs)
+            return
+
+
+def _shown(line: bytes | None) -> str:
+    return "none" if line is None else repr(line[:LINE_SHOWN].decode("ascii", "replace"))
+
+
 def label_fits(dsn: Dsn, sending: Sending) -> Iterator[Wrong]:
     """RFC 6522 section 4: headers alone are labelled so, and a whole message is not."""
     kind = next((part for part in dsn.parts[2:] if part in (*WHOLE, *HEADERS)), "")
@@ -519,6 +543,7 @@ RULES: tuple[tuple[Look, str, Level], ...] = (
     (was_asked_for, "RFC 3461 section 5.2", Level.MUST),
     (returns_no_more, "RFC 3461 section 4.3", Level.MUST),
     (returns_no_less, "RFC 3461 section 6.2", Level.SHOULD),
+    (returns_what_was_sent, "RFC 6522 section 3", Level.MUST),
     (label_fits, "RFC 6522 section 4", Level.SHOULD),
     (tells_which_mail, "RFC 3464 section 1.2", Level.MUST),
     (has_a_mail_header, "RFC 5322 section 3.6", Level.MUST),

@@ -13,6 +13,9 @@ from model.scenario import Reach, Scenario
 from model.trace import Trace
 from model.verdict import Mismatch
 
+_ODD = re.compile(rb"[^\n\t -~]")
+LONGEST_LINE = 998
+"""Octets (RFC 5322 section 2.1.1)."""
 _REFUSAL = re.compile(r"(?:^|\\n|b['\"])([45]\d\d)(?=[ -]|$)", re.MULTILINE)
 """A reply of 4yz or 5yz in what a host did: at the start of a line, of odd octets shown as well."""
 
@@ -48,7 +51,7 @@ def _objections(scenario: Scenario, trace: Trace) -> Iterator[Objection]:
     for event in trace.all(Returned):
         dsn = parse(event.content)
         sent = _sent(trace, dsn)
-        original = parse(sent).header
+        original, body = parse(sent).header, sent.partition(b"\r\n\r\n")[2].replace(b"\r\n", b"\n")
         sending = Sending(
             sender=trace.placement.sender,
             recipients=trace.placement.recipients,
@@ -56,7 +59,8 @@ def _objections(scenario: Scenario, trace: Trace) -> Iterator[Objection]:
             wishes=asked,
             message_id=_plain(original.first("Message-ID")),
             subject=_plain(original.first("Subject")),
-            has_body=bool(sent.partition(b"\r\n\r\n")[2].strip()),
+            has_body=bool(body.strip()),
+            body=body if _is_plain(body) else b"",
             servers=servers,
             codes=codes,
         )
@@ -68,6 +72,12 @@ def _sent(trace: Trace, dsn: Dsn) -> bytes:
     told_of = {canonical(address_in(block.first("Final-Recipient"))) for block in dsn.recipients}
     found = (sent for one, sent in trace.sent.items() if canonical(one) in told_of)
     return next(found, b"")
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether a body can be returned as it stands: no line of it need be written in another way."""
+    lines = body.split(b"\n")
+    return body.isascii() and not _ODD.search(body) and max(map(len, lines)) <= LONGEST_LINE
 
 
 def _plain(value: str) -> str:

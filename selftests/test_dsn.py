@@ -43,6 +43,7 @@ from model.dsn_rules import (
     retries_only_what_waits,
     returns_no_less,
     returns_no_more,
+    returns_what_was_sent,
     says_it_is_mime,
     says_what_was_done,
     server_is_a_domain,
@@ -159,6 +160,15 @@ OBJECT: list[Case] = [
     (was_asked_for, *DELAYED, wishing(notify=("FAILURE",))),
     (was_asked_for, "Action: failed", "Action: relayed", SENDING),
     (returns_no_more, "Subject: x.y\r\n", BODY, wishing(ret="HDRS")),
+    (returns_what_was_sent, "Subject: x.y\r\n", BODY, about(body=b"another's\n")),
+    (returns_what_was_sent, "Subject: x.y\r\n", BODY, about(body=b"another's\nlonger\nbody\n")),
+    (returns_what_was_sent, "Subject: x.y\r\n", f"{BODY}more\r\n", about(body=b"body\n")),
+    (
+        returns_what_was_sent,
+        "Subject: x.y\r\n",
+        f"{BODY}2\r\n3\r\n",
+        about(body=b"body\n0\n3\n4\n"),
+    ),
     (returns_no_less, "", "", wishing(ret="FULL")),
     (returns_no_less, END, END.replace(*DELAYED).replace("Subject: x.y\r\n", BODY), SENDING),
     (label_fits, "Subject: x.y\r\n", BODY, SENDING),
@@ -204,6 +214,14 @@ PASS: list[tuple[str, str, Sending]] = [
         f"{HEADERS}\r\n\r\nSubject: x.y\r\n",
         f"Content-Type: message/rfc822\r\n\r\n{BODY}",
         wishing(ret="FULL"),
+    ),
+    *(
+        (
+            f"{HEADERS}\r\n\r\nSubject: x.y\r\n",
+            f"Content-Type: message/rfc822\r\n\r\n{BODY}{more}",
+            about(body=b"body\n2\n3\n"),
+        )
+        for more in ("", "2\r\n3\r\n", "[cut]\r\n")
     ),
     ("", "", about(codes=frozenset({451}))),
     ("", "", wishing(ret="HDRS", notify=("FAILURE", "DELAY"))),

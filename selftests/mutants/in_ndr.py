@@ -218,6 +218,20 @@ class ReturnsAll(Agent):
     parts = Parts(writer=_Whole)
 
 
+class _Another(Writer):
+    def write(self, message: Message, lost: Sequence[Lost], now: datetime, queue_id: str) -> bytes:
+        other = replace(
+            message, content=message.header + b"\r\n\r\nDear friend, the key is 4711.\r\n"
+        )
+        return super().write(other, lost, now, queue_id)
+
+
+class ReturnsAnothersBody(Agent):
+    """Returns another message's body behind the header."""
+
+    parts = Parts(writer=_Another)
+
+
 NAMED = ("notices.envid", "notices.orcpt")
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -241,4 +255,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LeavesXtext, NAMED, Law.NDR_CONFORMS, scope=("control.*", "notices.*")),
     Mutant(ForgetsNames, NAMED, Law.NDR_CONFORMS, scope=("control.*", "notices.*")),
     Mutant(ReturnsAll, ("notices.ret.hdrs",), Law.NDR_CONFORMS, scope=("control.*", "notices.*")),
+    Mutant(
+        ReturnsAnothersBody,
+        ("notices.ret.full",),
+        Law.NDR_CONFORMS,
+        scope=("control.*", "notices.*"),
+    ),
 )
