@@ -3,9 +3,10 @@
 Theory of operation
 -------------------
 The kernel picks the port that a connection comes from out of a range, which each network namespace
-has for itself (ip(7), ip_local_port_range). It is made small, and each port in it is bound by a
-socket of ours that nobody can connect to: the kernel skips a port that somebody has bound, so that
-connect(2) ends with EADDRNOTAVAIL, as it does where too many connections are open or linger.
+has for itself (ip(7), ip_local_port_range). Each port of a small range that is none of the usual one is
+bound by a socket of ours that nobody can connect to, and then that range is the one to pick from: the
+kernel skips what somebody has bound, so that connect(2) ends with EADDRNOTAVAIL, as it does where too
+many connections are open or linger.
 
 States: free -> taken -> free. What holds always: nothing of the agent's is touched; what is
 connected stays so; UDP has ports of its own, and questions are asked as ever. In a sealed room
@@ -31,12 +32,12 @@ class Ports:
 
     def take(self, _: Shortage) -> None:
         """Leave no port to connect from."""
-        self._usual = RANGE.read_text()
-        RANGE.write_text(f"{FIRST} {LAST}")
         for port in range(FIRST, LAST + 1):
             holder = socket.socket()
             self._holders.append(holder)
             holder.bind(("", port))
+        self._usual = RANGE.read_text()
+        RANGE.write_text(f"{FIRST} {LAST}")
 
     def give_back(self) -> None:
         """Leave all of them."""
