@@ -81,13 +81,10 @@ ALONE = (Reach.BACKLOG, Reach.NET_UNREACHABLE, Reach.PORT_UNREACHABLE, Reach.NET
 
 AFTER_ACCEPT: dict[str, tuple[tuple[Behaviour, ...], Fails, str]] = {
     "closed": ((CutAt(Stage.GREETING),), CLOSED, "closed"),
-    "reset": ((CutAt(Stage.GREETING, reset=True), Late(Stage.GREETING, 0.1)), RESET, "reset"),
+    "reset": ((CutAt(Stage.GREETING, reset=True),), RESET, "reset"),
     "no-banner": ((StallAt(Stage.GREETING),), HANG, "never greeted"),
 }
-"""A connection that is accepted and comes to nothing.
-
-The RST is a moment late: one that comes before connect(2) has returned is its error.
-"""
+"""A connection that is accepted and comes to nothing."""
 
 HTTP_400 = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 HTTP_408 = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"

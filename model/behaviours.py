@@ -25,6 +25,9 @@ from model.smtp import (
     Wait,
 )
 
+A_MOMENT = 0.1
+"""Share of the agent's own time-out for a reply."""
+
 
 def _acts(moment: Moment, at: Stage, times: int, since: int) -> bool:
     """Whether a behaviour's turn has come."""
@@ -51,7 +54,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class CutAt:
-    """Close the connection instead of answering: FIN, or RST if `reset`."""
+    """Close the connection instead of answering: FIN, or RST if `reset`.
+
+    A RST in place of the greeting comes a moment late: one that is there before connect(2) has
+    returned is that call's error, as if nobody had accepted.
+    """
 
     at: Stage
     reset: bool = False
@@ -60,9 +67,10 @@ class CutAt:
 
     def react(self, moment: Moment) -> Action:
         """Hang up at the stage."""
-        if _acts(moment, self.at, self.times, self.since):
-            return HangUp(self.reset)
-        return moment.usual
+        if not _acts(moment, self.at, self.times, self.since):
+            return moment.usual
+        early = self.reset and self.at is Stage.GREETING
+        return Wait(A_MOMENT, HangUp(reset=True)) if early else HangUp(self.reset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from model.behaviours import (
+    A_MOMENT,
     BreakHandshake,
     CutAt,
     CutBody,
@@ -70,6 +71,12 @@ ACTING: list[tuple[Behaviour, Moment, object]] = [
     (Reply(Stage.MAIL, "421 bye", close=True), moment(Stage.MAIL), Say("421 bye", close=True)),
     (CutAt(Stage.RCPT), moment(Stage.RCPT), HangUp()),
     (CutAt(Stage.RCPT, reset=True), moment(Stage.RCPT), HangUp(reset=True)),
+    (CutAt(Stage.GREETING), moment(Stage.GREETING), HangUp()),
+    (
+        CutAt(Stage.GREETING, reset=True),
+        moment(Stage.GREETING),
+        Wait(A_MOMENT, HangUp(reset=True)),
+    ),
     (EndTls(Stage.RCPT), moment(Stage.RCPT, tls=True), HangUp(notify=True)),
     (EndTls(Stage.RCPT, half=True), moment(Stage.RCPT, tls=True), HangUp(half=True, notify=True)),
     (KeepThenCut(), moment(Stage.DOT), HangUp(keep=True)),
