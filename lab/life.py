@@ -11,6 +11,7 @@ not come in the pace's patience is not an error here: the trace then shows that 
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 from fakes.sink import HOME
@@ -499,13 +500,14 @@ class Life:
         if self._gone(self._words()) and self.scenario.mail.home in (Home.REFUSES, Home.BUSY):
             await self._until(lambda words: self._was_turned_away())
         enough = self._now() + self._pace.silence
-        while True:
+        for look in itertools.count(1):
             await self.stay_quiet()
             if self._answered(self._words()):  # else it waits for ever, and we have waited for it
                 await self._until(lambda words: not in_silence(self._events()))
             waiting = await self._waiting()
             self._saw(Queued(self._now(), waiting))
-            if not self._left(waiting) and not await self._is_on_its_way_home():
+            left, more = self._left(waiting), await self._may_say_more(waiting)
+            if not left and (look >= ATTEMPTS or not more):
                 return
             if self._now() > enough:  # else the agent is still tidying up, on a busy machine slowly
                 return
@@ -521,7 +523,13 @@ class Life:
         }
         done = taken & set(map(canonical, waiting))
         over = self._in_states(self._words(), OVER) & set(map(_name, waiting))
-        return bool(new or done or over or (waiting and self._came_home(self._words())))
+        return bool(new or done or over)
+
+    async def _may_say_more(self, waiting: tuple[str, ...]) -> bool:
+        """Whether somebody waits, of whom all has perhaps been said, or a sender is to be told."""
+        if waiting and self._came_home(self._words()):
+            return True
+        return await self._is_on_its_way_home()
 
 
 def _only_delays(word: Returned) -> bool:

@@ -16,7 +16,7 @@ from fakes.reach import NO_WAY, needs_sealed_room
 from lab.lab import Order
 from lab.pace import DELAY, RETRY, Pace, scaled
 from lab.sealed import why_no_ipv6
-from model.behaviours import HalfReply, KeepThenStall, Late, Quota, StallAt
+from model.behaviours import Fragment, HalfReply, KeepThenStall, Late, LineEnds, Quota, StallAt
 from model.dns import Delay, Gone, Silence, Truncate
 from model.scenario import HOUR, Family, Kill, Reach, Scenario, Source
 from model.shortage import OF_DISK, Shortage
@@ -211,7 +211,7 @@ class _Plan:
 
 MANY = 10
 """Hosts, messages, or recipients beyond which an agent has much to do."""
-SLOW = (StallAt, KeepThenStall, HalfReply, Late, Quota)
+SLOW = (StallAt, KeepThenStall, HalfReply, Late, Quota, Fragment, LineEnds)
 """What makes an agent wait for a time-out, or come again and again."""
 
 
