@@ -163,16 +163,25 @@ class SourceIsFinal(Agent):
     parts = Parts(policy=_SourceIsFinal)
 
 
-class _NoPortIsFinal(Courier):
+class _WithoutPort(Courier):
+    """Makes something else of having no port to connect from."""
+
     async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
         try:
             return await super().prepare(server, route, encrypt=encrypt)
         except Broken as broken:
             if broken.failure.kind is not Kind.NO_SOURCE or route.source:
                 raise
-            said = Reply(550, "5.3.0 Too many connections")
-            final = replace(broken.failure, kind=Kind.REPLY, stage=Stage.MAIL, reply=said)
-            raise Broken(final) from None
+            raise Broken(self.instead(broken.failure)) from None
+
+    def instead(self, failure: Failure) -> Failure:
+        raise NotImplementedError
+
+
+class _NoPortIsFinal(_WithoutPort):
+    def instead(self, failure: Failure) -> Failure:
+        said = Reply(550, "5.3.0 Too many connections")
+        return replace(failure, kind=Kind.REPLY, stage=Stage.MAIL, reply=said)
 
 
 class NoPortIsFinal(Agent):
@@ -181,14 +190,9 @@ class NoPortIsFinal(Agent):
     parts = Parts(courier=_NoPortIsFinal)
 
 
-class _NoPortIsHostDown(Courier):
-    async def prepare(self, server: Server, route: Route, *, encrypt: bool) -> Session:
-        try:
-            return await super().prepare(server, route, encrypt=encrypt)
-        except Broken as broken:
-            if broken.failure.kind is not Kind.NO_SOURCE or route.source:
-                raise
-            raise Broken(replace(broken.failure, kind=Kind.REFUSED)) from None
+class _NoPortIsHostDown(_WithoutPort):
+    def instead(self, failure: Failure) -> Failure:
+        return replace(failure, kind=Kind.REFUSED)
 
 
 class BlamesTheHostForNoPort(Agent):
