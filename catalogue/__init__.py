@@ -30,7 +30,6 @@ from model.scenario import Scenario
 CHAPTERS: dict[str, tuple[Scenario, ...]] = {
     "control": control.SCENARIOS,
     "dns": dns.SCENARIOS,
-    "resolver": resolver.SCENARIOS,
     "connect": connect.SCENARIOS,
     "greeting": greeting.SCENARIOS,
     "tls": tls.SCENARIOS,
@@ -40,6 +39,7 @@ CHAPTERS: dict[str, tuple[Scenario, ...]] = {
     "reply": reply.SCENARIOS,
     "hosts": hosts.SCENARIOS,
     "robustness": robustness.SCENARIOS,
+    "resolver": resolver.SCENARIOS,
     "expiry": expiry.SCENARIOS,
     "queue": queue.SCENARIOS,
     "notices": notices.SCENARIOS,

@@ -40,6 +40,7 @@ from catalogue.rules import (
     P315,
     P316,
 )
+from model.address import AGENT
 from model.behaviours import Reply
 from model.dns import (
     AsQuery,
@@ -62,7 +63,7 @@ from model.dns import (
 from model.expect import AnyOf, Delivers, Expectation, Fails, Recovers, Turns
 from model.failure import Cause, Failure
 from model.rule import Rule
-from model.scenario import AGENT, Change, Connector, Family, Host, Mail, Reach, Scenario
+from model.scenario import Change, Connector, Family, Host, Mail, Reach, Scenario
 from model.smtp import Stage
 
 HONEST = Zone(("@ MX 10 mx1", "mx1 A {mx1}"))

@@ -30,11 +30,12 @@ from catalogue.rules import (
     REPLY_LINE,
     SIZE_ARGUMENT,
 )
+from model.address import AGENT
 from model.behaviours import CutAt, Flood, Fragment, HalfReply, InTls, Reply, SendAt, StallAt
 from model.expect import AnyOf, Delivers, Expectation, Fails
 from model.failure import Cause, Failure
 from model.rule import Rule
-from model.scenario import AGENT, Connector, Host, Scenario
+from model.scenario import Connector, Host, Scenario
 from model.smtp import Behaviour, Stage
 from model.tls import Tls
 

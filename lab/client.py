@@ -85,17 +85,21 @@ class LabClient:
 
     def trace(self, scenario: str) -> Trace:
         """The evidence of one scenario, once it is there. Raises LabBroken if it cannot come."""
-        while scenario not in self._traces and not self._lost:
-            self._read()
+        while not self.has(scenario):
+            self.read()
         found = self._traces.get(scenario, self._lost)
         if isinstance(found, str):
             raise LabBroken(found)
         return found
 
+    def has(self, scenario: str) -> bool:
+        """Whether its evidence is there, or cannot come: then `trace` does not wait."""
+        return scenario in self._traces or bool(self._lost)
+
     def finish(self) -> Done | None:
         """Read on until the lab is done; None if it broke."""
         while self.done is None and not self._lost:
-            self._read()
+            self.read()
         return self.done
 
     def close(self) -> None:
@@ -108,7 +112,8 @@ class LabClient:
             self._process.wait()
         self._errors.close()
 
-    def _read(self) -> None:
+    def read(self) -> str:
+        """Wait for one message; the id of the scenario whose trace it is, empty if it is none."""
         message = None
         with contextlib.suppress(EOFError, OSError):
             if self._connection.poll(self._deadline):
@@ -118,6 +123,7 @@ class LabClient:
         match message:
             case Settled(name, trace):
                 self._traces[name] = trace
+                return name
             case Broke("", sentence):
                 self._lost = sentence
             case Broke(name, sentence):
@@ -127,6 +133,7 @@ class LabClient:
                 self._lost = "the lab has ended without running this scenario"
             case None:
                 self._lost = self._lost or self._obituary()
+        return ""
 
     def _obituary(self) -> str:
         """How the process ended, as far as can be told, and what to do."""

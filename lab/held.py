@@ -7,7 +7,6 @@ square of its scenarios.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from model.address import canonical
 from targets.base import InQueue
 
 
@@ -28,6 +27,6 @@ def held(queue: Iterable[InQueue]) -> Held:
     for one in queue:
         by_id[one.queue_id] = tuple(one.recipients)
         for recipient in one.recipients:
-            domain = canonical(recipient).rpartition("@")[2]
+            domain = recipient.rpartition("@")[2].lower().rstrip(".")
             by_domain.setdefault(domain, []).append(recipient)
     return Held(by_id, {domain: tuple(names) for domain, names in by_domain.items()})

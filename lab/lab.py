@@ -17,6 +17,7 @@ sentence, never a trace; if the agent dies, every scenario still alive is broken
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,6 +105,9 @@ class Lab:
             await self.world.open(placed)
             shortages = Shortages(self._supplies() if order.short else {}, first)
             await self._subject.start(self._room, pace.timers, placed)
+            # What there is now stays; looking for garbage in it would take a fifth of a second every
+            # few, and so long every fake would be late.
+            gc.freeze()
             if moves:
                 self.world.journal.let_time_pass()
             fates = [
@@ -146,7 +150,8 @@ class Lab:
         for other in before:
             await other.over.wait()
         await outages.is_due(life)
-        await self._governor.admit()
+        if not before:  # who closes a chapter has waited for it, and is one of few
+            await self._governor.admit()
         try:
             self._settled.put_nowait((life.id, await self._trace(life)))
         except Exception as fault:  # noqa: BLE001 - ours, and whoever waits for it must hear of it

@@ -88,7 +88,7 @@ class Life:
         self._world, self._subject, self._placed = world, subject, placed
         self._pace = pace.for_mail(placed.scenario.mail)
         self._journal, self._label = world.journal, placed.scenario.label
-        self._recipients = frozenset(_name(r) for e in placed.envelopes for r in e.recipients)
+        self._recipients = frozenset(map(_name, placed.addressed))
         self._door = asyncio.Semaphore(AT_ONCE)
         self._submitted = 0.0
         self._before: Words = ()

@@ -56,7 +56,7 @@ after it everything must have: an agent may see that at its next attempt only.""
 LARGE = 600.0
 """Seconds that an agent may take to take in a large message."""
 
-LAUNCH = 0.007
+LAUNCH = 0.004
 """Seconds. What one launch costs lab and agent is a few times this: the governor sees to the rest."""
 
 

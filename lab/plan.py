@@ -41,6 +41,11 @@ class Placed:
     certificates: Path
 
     @property
+    def addressed(self) -> tuple[str, ...]:
+        """The recipients of the messages, in their order."""
+        return self.placement.recipients[: -1 if self.scenario.mail.meanwhile else None]
+
+    @property
     def envelopes(self) -> tuple[Envelope, ...]:
         """The messages, the same each time; not kept, since large ones add up."""
         left = iter(self.placement.recipients)

@@ -30,7 +30,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lab.room import Account, Unavailable
-from model.scenario import AGENT
+from model.address import AGENT
 from model.timers import Timers
 
 NETWORK = "198.18.0.0/15"

@@ -26,8 +26,9 @@ from fakes.socks import SocksProxy
 from lab.journal import Journal
 from lab.plan import HOME, Placed, certificates, sink_address
 from lab.room import Room
+from model.address import AGENT
 from model.events import Knocked
-from model.scenario import AGENT, Change, Home, Host, Reach
+from model.scenario import Change, Home, Host, Reach
 from model.timers import Timers
 from model.tls import Flaw
 

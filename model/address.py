@@ -2,6 +2,8 @@
 
 import re
 
+AGENT = "agent.test"
+"""The agent's own host name, in every zone that names it; its address is 127.0.0.1."""
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import Message
 from enum import StrEnum
+from functools import lru_cache
 
 _OPAQUE = re.compile(rb"^(Content-Type:\s*)message/", re.IGNORECASE | re.MULTILINE)
 """The parser would take a `message/` part apart by its own ideas, whatever its encoding; as
@@ -76,6 +77,7 @@ class Dsn:
     body: bytes
 
 
+@lru_cache(maxsize=16)  # one after the other, several rules ask about the same mail
 def parse(content: bytes) -> Dsn:
     """A mail as a notification, whatever it is."""
     mail = email.message_from_bytes(_OPAQUE.sub(rb"\1text/", content), policy=email.policy.compat32)

@@ -56,6 +56,8 @@ _LONE_DOT = re.compile(rb"(?:\A|\r|\n)\.(?:\r|\n|\Z)")
 _BARE_LF, _BARE_CR = re.compile(rb"(?<!\r)\n"), re.compile(rb"\r(?!\n)")
 _STRAY = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 """A CR or LF that is not half of a CRLF."""
+_BEGUN, _GOES_ON = re.compile(r"[\w.-]"), re.compile(r"[\w-]|\.\w")
+"""What before and behind a name makes it part of a longer one."""
 _LINE_END = re.compile(rb"\r*\n")
 _BLANKS = b"\r\n\t "
 
@@ -273,9 +275,14 @@ def _has_a_server(report: Report, ours: frozenset[str]) -> bool:
 
 def _stands_in(text: str, name: str) -> bool:
     """Whether a text has a host's name or address, and not one that only begins or ends like it."""
-    return bool(name) and bool(
-        re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", text, re.IGNORECASE)
-    )
+    folded, wanted = text.lower(), name.lower()
+    at = folded.find(wanted) if wanted else -1
+    while at >= 0:
+        begun = _BEGUN.match(folded[at - 1 : at])
+        if not begun and not _GOES_ON.match(folded, at + len(wanted)):
+            return True
+        at = folded.find(wanted, at + 1)
+    return False
 
 
 def ndr_in_time(scenario: Scenario, trace: Trace) -> Wrongs:

@@ -19,10 +19,6 @@ MANY_OCTETS, MANY_RECIPIENTS = 20_000_000, 10_000
 """From these on a message takes an agent minutes."""
 
 
-AGENT = "agent.test"
-"""The agent's own host name, in every zone that names it; its address is 127.0.0.1."""
-
-
 class Family(StrEnum):
     """Which internet protocol a host is reached by."""
 

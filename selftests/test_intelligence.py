@@ -13,13 +13,13 @@ import pytest
 
 from fakes.dns import Nameserver
 from fakes.smtp import MailHost
+from model.address import AGENT
 from model.behaviours import Reply as Says
 from model.connector_file import parse
 from model.connectors import ConnectorType, DomainType, NotThere, Organization, OutboundConnector
 from model.events import Accepted
 from model.ndr import read_notices
 from model.report import Report, State
-from model.scenario import AGENT
 from model.smtp import Behaviour
 from model.smtp import Stage as At
 from model.timers import Timers

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from model.scenario import AGENT
+from model.address import AGENT
 from model.timers import Timers
 from model.tls import Tls
 from targets.base import Route

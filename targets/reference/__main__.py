@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import sys
 from typing import NoReturn
@@ -33,12 +34,17 @@ def _serve(arguments: argparse.Namespace) -> NoReturn:
     raise AssertionError("it ends the process")
 
 
+RARELY = (10_000, 10, 20)
+"""When Python looks for garbage in cycles: by default often, through every message in the queue."""
+
+
 async def _serve_and_end(agent_class: type[Agent]) -> NoReturn:
     """Serve, then end the process at once, whatever attempts are under way.
 
     Cancelling them would not do: before Python 3.12 `asyncio.wait_for` may swallow a
     cancellation, and the attempt, or the pause after it, would hold up the end.
     """
+    gc.set_threshold(*RARELY)
     await serve(agent_class)
     sys.stdout.flush()
     sys.stderr.flush()

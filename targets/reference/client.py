@@ -40,7 +40,6 @@ EIGHT = "5.6.3 Content needs 8BITMIME, which the server does not offer"
 ADDRESS = "5.6.7 Address needs SMTPUTF8, which the server does not offer"
 BARE = "5.6.11 SMTPSEND.BareLinefeedsAreIllegal; bare linefeeds cannot be sent via DATA"
 """Exchange Online's words where the host has no BDAT."""
-_STRAY = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _REPLY = re.compile(rb"(?:[0-9]{3}-[^\n]*\n)*[0-9]{3}(?: [^\n]*)?\r?\n")
 
 
@@ -231,7 +230,7 @@ class Session:
         limit = self._capabilities.get("size", "")
         if limit.isdigit() and 0 < int(limit) < len(content):
             return Reply(552, f"5.3.4 Message size exceeds the {limit} octets of the server")
-        if _STRAY.search(content) and not self.offers("chunking"):
+        if has_strays(content) and not self.offers("chunking"):
             return Reply(550, BARE)
         if not content.isascii() and not self.offers("8bitmime"):
             return Reply(550, EIGHT)
@@ -241,7 +240,7 @@ class Session:
         return Failure(Stage.MAIL, Kind.UNSUITABLE, self.server, why)
 
     async def _send(self, content: bytes) -> Outcome:
-        if _STRAY.search(content):
+        if has_strays(content):
             octets = b"BDAT %d LAST\r\n" % len(content) + content
         else:
             reply = await self._say(Stage.DATA, "DATA")
@@ -356,6 +355,11 @@ class Session:
     ) -> NoReturn:
         self.lost = self.lost or kind is not Kind.TLS_REFUSED
         raise Broken(Failure(stage, kind, self.server, reply, detail)) from cause
+
+
+def has_strays(content: bytes) -> bool:
+    """Whether a CR or an LF stands alone (RFC 5321 section 2.3.8)."""
+    return not content.count(b"\r") == content.count(b"\n") == content.count(b"\r\n")
 
 
 def stuffed(content: bytes) -> bytes:

@@ -26,10 +26,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from model.address import AGENT
 from model.connector_file import BadConnectors, is_domain, parse, unreadable
 from model.connectors import Organization
 from model.report import Report
-from model.scenario import AGENT
 from model.timers import Timers
 from model.tls import Tls
 from targets.reference import demo, show

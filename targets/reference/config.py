@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
-from model.scenario import AGENT
+from model.address import AGENT
 from model.timers import Timers
 from model.tls import Tls
 from targets.base import Route
@@ -16,7 +17,7 @@ LIFETIMES = {"m365-2019": 48 * HOUR, "m365-2023": 24 * HOUR}
 """How long mail may wait, by profile: 48 h until July 2019, 24 h since (MC173908)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Config:
     """The agent's configuration. `dns` is the only resolver; `name` is said in EHLO and in NDRs."""
 
@@ -41,11 +42,14 @@ class Config:
 
     def route(self, domain: str) -> Route:
         """The route of a domain; without one, or if it is off: by MX, TLS opportunistic."""
-        wanted = domain.lower()
-        for route in self.routes:
-            if route.domain.lower() == wanted:
-                return route.in_force
+        if route := self._by_domain.get(domain.lower()):
+            return route.in_force
         return Route(domain, (), Tls.NONE, "", self.lifetime)
+
+    @cached_property
+    def _by_domain(self) -> Mapping[str, Route]:
+        """The routes by domain in lower case; of several the first counts."""
+        return {route.domain.lower(): route for route in reversed(self.routes)}
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; what `from_json` reads."""

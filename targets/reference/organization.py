@@ -62,7 +62,7 @@ Notify = Callable[[Alert], None]
 """Where warnings go."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Connected(Config):
     """A configuration in which connectors say which way mail goes, and how long it may wait."""
 

@@ -16,7 +16,7 @@ import json
 import resource
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from model.report import Report
@@ -27,6 +27,9 @@ from targets.reference.wishes import asked
 
 LINE_LIMIT = 1 << 28
 """Octets in one request; a message travels in one line."""
+
+REPORTED = tuple(field.name for field in fields(Report))
+"""What stands in a report. Not `asdict`: it copies in depth, and all here is flat."""
 
 WISHES = ("notify", "ret", "envid", "orcpt")
 """What a submission may ask for (RFC 3461)."""
@@ -75,7 +78,10 @@ class Door:
             case "reroute":
                 return agent.reroute(routes(request["routes"]))
             case "queue":
-                return [asdict(entry) for entry in agent.waiting()]
+                return [
+                    {"queue_id": one.queue_id, "recipients": one.recipients}
+                    for one in agent.waiting()
+                ]
         raise ValueError(f"there is no order {verb!r}")
 
 
@@ -87,7 +93,7 @@ def say(value: Mapping[str, Any]) -> None:
 
 def say_report(report: Report) -> None:
     """One report on stdout."""
-    say({"report": asdict(report)})
+    say({"report": {name: getattr(report, name) for name in REPORTED}})
 
 
 def load(name: str) -> type[Agent]:
