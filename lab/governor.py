@@ -29,7 +29,8 @@ _LOAD = Path("/proc/loadavg")
 
 def running() -> int:
     """How many processes of the whole machine run or want to, this one included (proc(5))."""
-    return int(_LOAD.read_text().split()[3].partition("/")[0])
+    with _LOAD.open("rb", buffering=0) as load:
+        return int(load.read(100).split()[3].partition(b"/")[0])
 
 
 class Governor:

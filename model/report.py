@@ -52,6 +52,10 @@ class Report:
         if self.enhanced and not _ENHANCED.fullmatch(self.enhanced):
             raise ValueError(f"{self.enhanced!r} is not an enhanced status code")
 
+    def values(self) -> dict[str, str | int]:
+        """Its fields as plain values, by name."""
+        return {name: getattr(self, name) for name in self.__match_args__}
+
     @property
     def code(self) -> str:
         """Both codes as one would write them: `450 4.4.316`, `4.4.1`, or empty."""

@@ -35,7 +35,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -142,7 +141,7 @@ class Spool:
         with self.together():
             self._unsaid.append(report)
             self._reports += 1
-            self._write(["say", asdict(report)])
+            self._write(["say", report.values()])
 
     def moved(self, clock: Clock) -> None:
         """The clock has been moved ahead."""
