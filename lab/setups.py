@@ -223,9 +223,8 @@ def _turns(scenarios: Sequence[Scenario]) -> list[Scenario]:
     So each chapter is over soon after the one before it, and pytest judges while the rest is under
     way; what has very much to do starts before everything, since a run takes as long as its longest.
     """
-    ahead = {s.id: len(scenarios) if _is_crowded(s) else AHEAD * _is_slow(s) for s in scenarios}
-    places = {s.id: place - ahead[s.id] for place, s in enumerate(scenarios)}
-    return sorted(scenarios, key=lambda s: places[s.id])
+    places = {s.id: place for place, s in enumerate(scenarios)}
+    return sorted(scenarios, key=lambda s: (not _is_crowded(s), places[s.id] - AHEAD * _is_slow(s)))
 
 
 def _is_crowded(scenario: Scenario) -> bool:

@@ -12,9 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from lab.client import STARTS, started
+from catalogue import CHAPTERS
+from fixtures.runs import CONTROLS, WHOLE
+from lab.client import STARTS, LabClient, started
+from lab.messages import Spec
+from lab.pace import PACES
 from lab.room import Unavailable
 from lab.sealed import command
+from lab.setups import arrange, unsupported
+from model.scenario import HOUR
 from selftests.running import DEADLINE, HARNESS, INTERRUPTED, OK, ROOT, argv_of, environment
 from targets.base import load
 from tools.leftovers import MARK, Watch, lab_processes, marked, words
@@ -225,3 +231,21 @@ def test_a_process_that_cannot_be_had_is_one_sentence(refusals: tuple[int, ...])
     """What will not pass, or does not, is said with the remedy, and is not the target's fault."""
     with pytest.raises(Unavailable, match=r"could not be started .* run again"):
         started(_Kernel(*refusals, errno.ENOENT).start)
+
+
+def test_a_chapter_is_over_before_the_next_ones_are() -> None:
+    """The control that closes it does not wait for what is launched after it."""
+    target = load("reference")
+    wanted = [
+        one
+        for one in (*CHAPTERS["tls"][:5], *CHAPTERS["reply"][:200])
+        if not unsupported(one, target, sealed=False)
+    ]
+    (setup,) = arrange(wanted, CONTROLS, WHOLE, target, 48 * HOUR, PACES["fast"])
+    lab = LabClient(Spec("reference", False, 0, "fast", setup.order), PATIENCE)
+    try:
+        came = [lab.read() for _ in setup.order.everything]
+    finally:
+        lab.close()
+
+    assert came.index(CHAPTERS["tls"][-1].id) < len(came) / 2

@@ -18,7 +18,7 @@ from model.tls import Tls
 from model.wishes import Wishes
 from targets.base import Route
 from targets.reference.agent import NO_WISHES
-from targets.reference.client import stuffed
+from targets.reference.client import has_strays, stuffed
 from targets.reference.config import Config
 from targets.reference.courier import Courier, Taken
 from targets.reference.dial import dial, is_prohibition, kind_of
@@ -233,6 +233,25 @@ def test_what_the_host_takes_is_announced() -> None:
     assert isinstance(deliver(peer, recipients=("j\u00f6rg@d.test",))["j\u00f6rg@d.test"], Sent)
     assert "MAIL FROM:<s@home.test> BODY=8BITMIME SMTPUTF8" in peer.lines
     assert "RCPT TO:<j\u00f6rg@d.test>" in peer.lines
+
+
+@pytest.mark.parametrize(
+    ("content", "strays"),
+    [
+        (b"", False),
+        (b"a\r\nb\r\n", False),
+        (b"a\r\n\r\n", False),
+        (b"a\nb\r\n", True),
+        (b"a\rb\r\n", True),
+        (b"a\r\r\nb\r\n", True),
+        (b"a\n\rb\r\n", True),
+        (b"\n", True),
+        (b"a\r", True),
+    ],
+)
+def test_a_cr_or_lf_that_stands_alone_is_seen(content: bytes, strays: bool) -> None:
+    """RFC 5321 section 2.3.8, also where there are as many of the one as of the other."""
+    assert has_strays(content) is strays
 
 
 def test_bare_line_feeds_go_in_a_chunk_as_they_are() -> None:

@@ -33,6 +33,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from lab.room import Account, AgentDied, Room, Unavailable
@@ -391,6 +392,7 @@ def _last_words(complaints: socket.socket) -> str:
     return said
 
 
+@lru_cache(maxsize=4096)  # most of a queue is as it was a moment ago
 def parse_queue(line: str) -> InQueue:
     """One message of `postqueue -j` (postqueue(1), JSON object format)."""
     entry = json.loads(line)
