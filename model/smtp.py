@@ -164,5 +164,6 @@ def decide(behaviours: tuple[Behaviour, ...], moment: Moment) -> Action:
     """Ask the behaviours in order, each given what the one before it decided."""
     for behaviour in behaviours:
         action = behaviour.react(moment)
-        moment = replace(moment, usual=action)
+        if action is not moment.usual:
+            moment = replace(moment, usual=action)
     return moment.usual
