@@ -224,10 +224,10 @@ def _turns(scenarios: Sequence[Scenario]) -> list[Scenario]:
     way; what has very much to do starts before everything, since a run takes as long as its longest.
     """
     places = {s.id: place for place, s in enumerate(scenarios)}
-    return sorted(scenarios, key=lambda s: (not _is_crowded(s), places[s.id] - AHEAD * _is_slow(s)))
+    return sorted(scenarios, key=lambda s: (not is_crowded(s), places[s.id] - AHEAD * _is_slow(s)))
 
 
-def _is_crowded(scenario: Scenario) -> bool:
+def is_crowded(scenario: Scenario) -> bool:
     """Whether the agent has much to do."""
     mail = scenario.mail
     return max(len(scenario.hosts), mail.messages, len(mail.recipients)) > MANY

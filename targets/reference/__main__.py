@@ -8,11 +8,12 @@ import os
 import sys
 from typing import NoReturn
 
-from targets.reference import command
 from targets.reference.agent import Agent
 from targets.reference.serve import load, raise_file_limit, serve
 
 DEFAULT_AGENT = "targets.reference.agent:Agent"
+RARELY = (10_000, 10, 20)
+"""When Python looks for garbage in cycles: by default often, through every message in the queue."""
 
 
 def main() -> None:
@@ -22,7 +23,10 @@ def main() -> None:
     server = commands.add_parser("serve", help="take orders as JSON lines on stdin")
     server.add_argument("--agent", default=DEFAULT_AGENT, help="agent class, as module:Class")
     server.set_defaults(act=_serve)
-    command.add_to(commands)
+    if sys.argv[1:2] != ["serve"]:  # a lab's agent needs none of it, and is started often
+        from targets.reference import command
+
+        command.add_to(commands)
     arguments = parser.parse_args()
     raise_file_limit()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
@@ -32,10 +36,6 @@ def main() -> None:
 def _serve(arguments: argparse.Namespace) -> NoReturn:
     asyncio.run(_serve_and_end(load(arguments.agent)))
     raise AssertionError("it ends the process")
-
-
-RARELY = (10_000, 10, 20)
-"""When Python looks for garbage in cycles: by default often, through every message in the queue."""
 
 
 async def _serve_and_end(agent_class: type[Agent]) -> NoReturn:
