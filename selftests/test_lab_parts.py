@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from catalogue import CATALOGUE
 from catalogue.control import CLOSING, OPENING
 from fakes.reach import NOWHERE
 from fixtures.runs import CONTROLS, WHOLE
-from fixtures.shards import plain, shard
+from fixtures.shards import ARGUMENT, plain, pytest_collection_modifyitems, scenario_of, shard
 from lab.governor import BREATHS, Governor
 from lab.held import held
 from lab.journal import Journal
@@ -287,6 +288,31 @@ def test_placing_says_from_where_mail_comes_and_what_is_shown() -> None:
     assert garbage.certificate_file == "certificates/garbage/certificate.pem"
     off = route("connect.refused", Connector(source=Source.FIRST, enabled=False))
     assert (off.source, off.in_force.source) == ("127.80.0.26", "")
+
+
+def test_what_is_over_last_is_asked_for_last() -> None:
+    """Chapter by chapter, then what has much to do, then what closes; nobody waits for those."""
+    order = [
+        "control.opening",
+        "dns.opening",
+        "dns.mx.null",
+        "connect.opening",
+        "robustness.opening",
+        "dns.mx.hundreds-of-hosts",
+        "dns.closing",
+        "connect.closing",
+        "robustness.message.thousand-recipients",
+        "robustness.closing",
+        "control.closing",
+        "room.strays",
+    ]
+    items: Any = [
+        SimpleNamespace(callspec=SimpleNamespace(params={ARGUMENT: name}))
+        for name in reversed(order)
+    ]
+    pytest_collection_modifyitems(items)
+
+    assert list(map(scenario_of, items)) == order
 
 
 def test_shards_are_stable_and_the_marked_go_where_they_are_marked_for() -> None:
