@@ -1,4 +1,7 @@
-"""Mailboxes as RFC 5321 section 4.1.2 writes them, and when two spellings mean the same one."""
+"""Mailboxes as RFC 5321 section 4.1.2 writes them, and when two spellings mean the same one.
+
+And the one host name that everybody has to know: the agent's own.
+"""
 
 import re
 

@@ -65,7 +65,7 @@ def test_what_comes_while_a_test_waits_is_judged(runs: SomeRuns) -> None:
     judged, evidence = runs.judgement(CAME_FIRST)
     assert judged.expected
     assert evidence is TRACE
-    assert asked == [CAME_FIRST], "for the report alone"
+    assert asked.count(CAME_FIRST) == 1, "for the report alone"
 
 
 def test_a_trace_that_cannot_be_judged_is_told_of_by_its_own_test(runs: SomeRuns) -> None:
